@@ -1,0 +1,127 @@
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Tpq.Internal;
+
+/// <summary>Streams messages into a queue through binary COPY: the server's fastest way in, with no statement and no reply for each.</summary>
+sealed class BulkPut(IAsyncEnumerable<TpqPut> puts)
+{
+    public static BulkPut Of(IEnumerable<string> jsons)
+    {
+        ArgumentNullException.ThrowIfNull(jsons);
+        return new BulkPut(Streamed(jsons.Select(static json => new TpqPut(json))));
+    }
+
+    public static BulkPut Of(IAsyncEnumerable<string> jsons)
+    {
+        ArgumentNullException.ThrowIfNull(jsons);
+        return new BulkPut(jsons.Select(static json => new TpqPut(json)));
+    }
+
+    public static BulkPut Of(IEnumerable<TpqPut> puts)
+    {
+        ArgumentNullException.ThrowIfNull(puts);
+        return new BulkPut(Streamed(puts));
+    }
+
+    /// <summary>Copies on a connection whose transaction is open, and returns how many messages there were.</summary>
+    /// <remarks>
+    /// A COPY has fixed columns. It begins with the payload alone, which every queue has, and goes on in a second COPY with headers from the
+    /// first message that has some: so only those need a queue with a column for them.
+    /// </remarks>
+    public async Task<long> CopyAsync(NpgsqlConnection connection, Sql sql, CancellationToken cancellationToken)
+    {
+        long count = 0;
+        Copy? copy = null;
+        try
+        {
+            await foreach (TpqPut put in puts.WithCancellation(cancellationToken).ConfigureAwait(false))
+            {
+                ReadOnlyMemory<byte>? headers = HeadersJson.Write(put.Headers);
+                if (copy is { HasHeaders: false } && headers is not null)
+                {
+                    await copy.CompleteAsync(cancellationToken).ConfigureAwait(false);
+                    copy = null;
+                }
+                copy ??= await Copy.BeginAsync(connection, sql, headers is not null, cancellationToken).ConfigureAwait(false);
+                await copy.WriteAsync(Checked(put, count), headers, cancellationToken).ConfigureAwait(false);
+                count++;
+            }
+            if (copy is not null)
+                await copy.CompleteAsync(cancellationToken).ConfigureAwait(false);
+            return count;
+        }
+        catch
+        {
+            if (copy is not null)
+                await copy.AbandonAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    static ReadOnlyMemory<byte> Checked(TpqPut put, long index)
+    {
+        if (put is null)
+            throw new ArgumentException($"Message {index} of the input, counted from 0, is null.");
+        try
+        {
+            return put.ToUtf8();
+        }
+        catch (TpqInvalidJsonException e)
+        {
+            throw e.At(index);
+        }
+    }
+
+    // An enumerable of the caller's may block or throw; it is not run ahead of the COPY.
+    static async IAsyncEnumerable<TpqPut> Streamed(IEnumerable<TpqPut> puts)
+    {
+        foreach (TpqPut put in puts)
+            yield return put;
+        await Task.CompletedTask.ConfigureAwait(false);
+    }
+
+    sealed class Copy(NpgsqlBinaryImporter importer, bool hasHeaders)
+    {
+        public bool HasHeaders => hasHeaders;
+
+        public static async Task<Copy> BeginAsync(NpgsqlConnection connection, Sql sql, bool withHeaders, CancellationToken cancellationToken)
+        {
+            NpgsqlBinaryImporter importer = await connection
+                .BeginBinaryImportAsync(withHeaders ? sql.CopyWithHeaders : sql.Copy, cancellationToken).ConfigureAwait(false);
+            importer.Timeout = TimeSpan.Zero;
+            return new Copy(importer, withHeaders);
+        }
+
+        public async Task WriteAsync(ReadOnlyMemory<byte> utf8, ReadOnlyMemory<byte>? headers, CancellationToken cancellationToken)
+        {
+            await importer.StartRowAsync(cancellationToken).ConfigureAwait(false);
+            await importer.WriteAsync(utf8, NpgsqlDbType.Json, cancellationToken).ConfigureAwait(false);
+            if (!hasHeaders)
+                return;
+            if (headers is { } given)
+                await importer.WriteAsync(given, NpgsqlDbType.Json, cancellationToken).ConfigureAwait(false);
+            else
+                await importer.WriteNullAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        public async Task CompleteAsync(CancellationToken cancellationToken)
+        {
+            await importer.CompleteAsync(cancellationToken).ConfigureAwait(false);
+            await importer.DisposeAsync().ConfigureAwait(false);
+        }
+
+        /// <summary>Tells the server that the COPY has failed on this side.</summary>
+        public async Task AbandonAsync()
+        {
+            try
+            {
+                await importer.DisposeAsync().ConfigureAwait(false);
+            }
+            catch (NpgsqlException)
+            {
+                // The COPY had failed on the other side, which is the error that the caller gets.
+            }
+        }
+    }
+}

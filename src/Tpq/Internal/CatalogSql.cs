@@ -1,0 +1,80 @@
+namespace Tpq.Internal;
+
+/// <summary>The statements that read PostgreSQL's catalog. They lock nothing but the catalog's rows, in ACCESS SHARE.</summary>
+static class CatalogSql
+{
+    /// <summary>
+    /// What makes a table a queue: its primary key is a bigint called id alone, it has data of type json, and nothing that no version of tpq
+    /// knows. Used with <c>c</c> as the row of pg_class.
+    /// </summary>
+    const string IsQueue =
+        """
+        c.relkind IN ('r', 'p')
+        AND EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
+                    WHERE i.indrelid = c.oid AND i.indisprimary AND i.indnkeyatts = 1
+                      AND a.attname = 'id' AND a.atttypid = 'pg_catalog.int8'::regtype)
+        AND EXISTS (SELECT FROM pg_catalog.pg_attribute a
+                    WHERE a.attrelid = c.oid AND a.attname = 'data' AND a.atttypid = 'pg_catalog.json'::regtype AND NOT a.attisdropped)
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
+                        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+                          AND a.attname NOT IN ('id', 'data', 'enqueued_at', 'attempts', 'headers'))
+        """;
+
+    const string Columns =
+        "ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)";
+
+    /// <summary>$1 the queue's table, $2 its companion, $3 the ring function, each quoted and qualified.</summary>
+    public const string State =
+        $"""
+        SELECT t.oid IS NOT NULL AS is_table, c.oid IS NOT NULL AND {IsQueue} AS is_queue,
+               array_to_string({Columns}, ',') AS columns,
+               coalesce(array_to_string(c.reloptions, ','), '') AS storage,
+               to_regclass($2) IS NOT NULL AS has_later,
+               to_regprocedure($3 || '()') IS NOT NULL AS has_ring
+        FROM (SELECT to_regclass($1) AS oid) t LEFT JOIN pg_catalog.pg_class c ON c.oid = t.oid
+        """;
+
+    /// <summary>$1 the table prefix, $2 the schema or null for what the search path shows, $3 the suffix of companion tables.</summary>
+    public const string Queues =
+        $"""
+        SELECT substr(c.relname, char_length($1) + 1) AS queue, 'enqueued_at' = ANY ({Columns}) AS has_enqueued_at
+        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE starts_with(c.relname, $1) AND char_length(c.relname) > char_length($1)
+          AND right(c.relname, char_length($3)) <> $3
+          AND CASE WHEN $2::text IS NULL THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = $2 END
+          AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+          AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+          AND {IsQueue}
+        ORDER BY c.relname COLLATE "C"
+        """;
+
+    /// <summary>
+    /// The channel that a put into table $1 rings: what our trigger was given when the queue was created, else (a queue of the Python tpq's)
+    /// the queue's name, $2. The arguments of a trigger are stored as one string, each ended by a zero byte.
+    /// </summary>
+    public const string Channel =
+        """
+        SELECT coalesce((
+            SELECT convert_from(substring(tgargs FROM 1 FOR position('\x00'::bytea IN tgargs) - 1), pg_catalog.getdatabaseencoding())
+            FROM pg_catalog.pg_trigger WHERE tgrelid = to_regclass($1) AND tgname = 'tpq_ring' AND tgnargs > 0), $2)
+        """;
+
+    /// <summary>Who keeps a lock on one of the tables $1 and $2, for the error that says why a change of the schema had to give up.</summary>
+    public const string Blockers =
+        """
+        SELECT l.pid, coalesce(a.application_name, ''), coalesce(a.state, 'prepared transaction'), a.xact_start
+        FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a USING (pid)
+        WHERE l.relation IN (to_regclass($1), to_regclass($2)) AND l.granted AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
+        GROUP BY 1, 2, 3, 4 ORDER BY 4 NULLS FIRST LIMIT 5
+        """;
+
+    /// <summary>The functions behind the triggers of table $1 that are made for queues: ours, or one of the Python tpq's.</summary>
+    public const string RingFunctions =
+        """
+        SELECT DISTINCT p.oid, p.oid::regprocedure::text
+        FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+        WHERE t.tgrelid = to_regclass($1) AND NOT t.tgisinternal AND (p.proname = 'tpq_ring' OR starts_with(p.proname, 'tpq_notify_'))
+        """;
+
+    public const string IsFunctionUsed = "SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgfoid = $1)";
+}

@@ -1,0 +1,16 @@
+using System.Transactions;
+using Npgsql;
+
+namespace Tpq.Internal;
+
+static class Connections
+{
+    /// <summary>Opens a connection that takes no part in a TransactionScope around the call.</summary>
+    public static async Task<NpgsqlConnection> OpenOwnAsync(this NpgsqlDataSource dataSource, CancellationToken cancellationToken)
+    {
+        if (Transaction.Current is null)
+            return await dataSource.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        using var suppressed = new TransactionScope(TransactionScopeOption.Suppress, TransactionScopeAsyncFlowOption.Enabled);
+        return await dataSource.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+    }
+}

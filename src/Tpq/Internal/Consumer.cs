@@ -1,0 +1,60 @@
+namespace Tpq.Internal;
+
+/// <summary>The loop behind <see cref="TpqQueue.ConsumeAsync"/>.</summary>
+/// <remarks>
+/// A failed message is back in the queue at its old place, so the next take gets it again: without a pause, one poison message would keep a
+/// core of this side and one of the server's busy.
+/// </remarks>
+sealed class Consumer(TpqQueue queue, QueueState state, Func<TpqDelivery, CancellationToken, Task> handler, TpqConsumeOptions options)
+{
+    readonly TpqClient _client = queue.Client;
+    readonly TimeSpan _backoff = options.Backoff, _maxBackoff = options.MaxBackoff, _grace = options.Grace;
+    TimeSpan _pause;
+
+    public async Task RunAsync(CancellationToken stop)
+    {
+        using var waiter = new Waiter(_client, state);
+        using var handlers = new CancellationTokenSource();
+        // The clock of the grace starts with the stop.
+        using CancellationTokenRegistration registration = stop.UnsafeRegister(_ => handlers.CancelAfter(_grace), null);
+        using IDisposable counted = _client.CountConsumer();
+        _client.Logger.ConsumerStarted(queue.Name);
+        try
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                TpqDelivery delivery = (await queue.NextAsync(waiter, Timeout.InfiniteTimeSpan, stop).ConfigureAwait(false))!;
+                await HandleAsync(delivery, handlers.Token).ConfigureAwait(false);
+                if (_pause > TimeSpan.Zero)
+                    await Task.Delay(_pause, _client.Time, stop).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // Stopped while waiting or pausing; nothing is in hand.
+        }
+        _client.Logger.ConsumerStopped(queue.Name);
+    }
+
+    async Task HandleAsync(TpqDelivery delivery, CancellationToken cancellationToken)
+    {
+        await using var _ = delivery.ConfigureAwait(false);
+        try
+        {
+            await handler(delivery, cancellationToken).ConfigureAwait(false);
+            // A handler may have ended its delivery itself.
+            if (!delivery.HasEnded)
+                await delivery.CommitAsync(CancellationToken.None).ConfigureAwait(false);
+            _pause = TimeSpan.Zero;
+        }
+        catch (Exception e)
+        {
+            // Given back before the pause, not after it.
+            await delivery.DisposeAsync().ConfigureAwait(false);
+            if (e is OperationCanceledException && cancellationToken.IsCancellationRequested)
+                return;
+            _pause = _pause == TimeSpan.Zero ? _backoff : _pause * 2 < _maxBackoff ? _pause * 2 : _maxBackoff;
+            _client.Logger.HandlerFailed(e, queue.Name, delivery.Message.Id, _pause);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+using Npgsql;
+
+namespace Tpq.Internal;
+
+/// <summary>Makes the pool of a client that was given a connection string, and checks the pool of one that was given a pool.</summary>
+static class DataSources
+{
+    public static NpgsqlDataSource Create(NpgsqlConnectionStringBuilder settings, TpqClientOptions options)
+    {
+        Refuse(settings);
+        settings.ApplicationName ??= "tpq";
+        string? target = settings.TargetSessionAttributes;
+        settings.TargetSessionAttributes = null;
+        var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString);
+        if (options.LoggerFactory is { } loggers)
+            builder.UseLoggerFactory(loggers);
+        // Of several hosts a queue wants the one that can write.
+        if (target is not null || settings.Host!.Contains(','))
+            return builder.BuildMultiHost().WithTargetSession(Target(target));
+        return builder.Build();
+    }
+
+    public static NpgsqlDataSource Adopt(NpgsqlDataSource dataSource)
+    {
+        Refuse(new NpgsqlConnectionStringBuilder(dataSource.ConnectionString));
+        return dataSource is NpgsqlMultiHostDataSource several ? several.WithTargetSession(TargetSessionAttributes.Primary) : dataSource;
+    }
+
+    static void Refuse(NpgsqlConnectionStringBuilder settings)
+    {
+        if (settings.Multiplexing)
+            throw new TpqConfigurationException("The connection string has Multiplexing=true, with which a transaction cannot be held; leave it out.");
+        if (string.IsNullOrEmpty(settings.Host))
+            throw new TpqConfigurationException("The connection string names no host: Host=… is missing.");
+    }
+
+    static TargetSessionAttributes Target(string? word) => word switch
+    {
+        null or "primary" => TargetSessionAttributes.Primary,
+        "read-write" => TargetSessionAttributes.ReadWrite,
+        "any" => TargetSessionAttributes.Any,
+        _ => throw new TpqConfigurationException(
+            "target_session_attrs (Target Session Attributes) can be primary, read-write or any: a queue is written to, and a standby cannot be."),
+    };
+}

@@ -1,0 +1,39 @@
+using Npgsql;
+
+namespace Tpq.Internal;
+
+/// <summary>What an error of the driver or the server means to a queue.</summary>
+static class Fault
+{
+    /// <summary>The connection is gone, or the server is going down or coming up: worth another try on a new connection.</summary>
+    public static bool IsConnectionLoss(Exception error) => error switch
+    {
+        PostgresException e => e.SqlState is ['0', '8', ..] or PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown
+            or PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.TooManyConnections,
+        NpgsqlException => true,
+        // A connection that broke between two statements of ours says so in this way.
+        InvalidOperationException e => e.Message.Contains("Connection is not open", StringComparison.Ordinal),
+        _ => false,
+    };
+
+    /// <summary>Our own statement named a table that is not there; a trigger's or a function's statement has another text around it.</summary>
+    public static bool IsMissingTable(PostgresException e) =>
+        e is { SqlState: PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName, InternalQuery: null, Where: null };
+
+    /// <summary>A prepared RETURNING * met a table that upgrade has meanwhile given a column. The driver has dropped the statement: once more.</summary>
+    public static bool IsStalePlan(PostgresException e) =>
+        e is { SqlState: PostgresErrorCodes.FeatureNotSupported, Routine: "RevalidateCachedQuery" };
+
+    /// <summary>The server's error in tpq's words, where tpq knows more than the server; else the error itself.</summary>
+    public static Exception Translate(PostgresException e, QueueState queue, string? database) => e switch
+    {
+        _ when IsMissingTable(e) => new TpqQueueNotFoundException(queue.Name.Queue, database, e),
+        { SqlState: PostgresErrorCodes.UndefinedColumn, InternalQuery: null, Where: null } => new TpqException(
+            $"Queue \"{queue.Name.Queue}\" was made by the Python tpq or an older version and has no column for headers. "
+            + $"UpgradeAsync (or: tpq upgrade {queue.Name.Queue}) adds it, in place.", e),
+        { SqlState: PostgresErrorCodes.SerializationFailure } => new TpqException(
+            $"Another transaction changed queue \"{queue.Name.Queue}\" after the snapshot of this one, whose isolation is REPEATABLE READ or above. "
+            + "Roll it back and run it again, or take messages in READ COMMITTED. The transaction was left as it is.", e),
+        _ => e,
+    };
+}

@@ -1,0 +1,66 @@
+using Microsoft.Extensions.Logging;
+
+namespace Tpq.Internal;
+
+/// <summary>All that is logged. Never a payload, a password or a connection string. Events: 1000 client, 1100 queue, 1200 consumer, 1300 schema.</summary>
+static partial class Log
+{
+    [LoggerMessage(1000, LogLevel.Debug, "Read database config from environment")]
+    public static partial void ReadEnvironment(this ILogger logger);
+
+    [LoggerMessage(1001, LogLevel.Debug, "Parsing {Variable}")]
+    public static partial void Parsing(this ILogger logger, string variable);
+
+    [LoggerMessage(1002, LogLevel.Debug, "Database config found: host {Host}, database {Database}, user {User}")]
+    public static partial void ConfigFound(this ILogger logger, string? host, string? database, string? user);
+
+    [LoggerMessage(1010, LogLevel.Debug, "Listening on channel {Channel}")]
+    public static partial void Listening(this ILogger logger, string channel);
+
+    [LoggerMessage(1011, LogLevel.Warning, "The listening connection was lost; waiting consumers look once a second until it is back")]
+    public static partial void ListenerLost(this ILogger logger, Exception exception);
+
+    [LoggerMessage(1012, LogLevel.Warning, "The connection was lost while waiting for queue {Queue}; trying again until the wait is over")]
+    public static partial void ConnectionLost(this ILogger logger, Exception exception, string queue);
+
+    [LoggerMessage(1020, LogLevel.Warning,
+        "A TransactionScope in which a message was put was rolled back. If its error says that prepared transactions are disabled, two connections "
+        + "were open in it: put with In(transaction) on the caller's connection, or set max_prepared_transactions on the server")]
+    public static partial void ScopeAborted(this ILogger logger);
+
+    [LoggerMessage(1100, LogLevel.Debug, "Attempting to write item to queue {Queue}")]
+    public static partial void Writing(this ILogger logger, string queue);
+
+    [LoggerMessage(1101, LogLevel.Debug, "Item written, returning: id {Id}, queue {Queue}")]
+    public static partial void Written(this ILogger logger, long id, string queue);
+
+    [LoggerMessage(1102, LogLevel.Debug, "Attempting to read item from queue {Queue}")]
+    public static partial void Reading(this ILogger logger, string queue);
+
+    [LoggerMessage(1103, LogLevel.Debug, "Item read, returning: id {Id}, queue {Queue}")]
+    public static partial void Read(this ILogger logger, long id, string queue);
+
+    [LoggerMessage(1200, LogLevel.Information, "Consuming queue {Queue}")]
+    public static partial void ConsumerStarted(this ILogger logger, string queue);
+
+    [LoggerMessage(1201, LogLevel.Information, "Stopped consuming queue {Queue}")]
+    public static partial void ConsumerStopped(this ILogger logger, string queue);
+
+    [LoggerMessage(1202, LogLevel.Error, "The handler of queue {Queue} failed with message {Id}, which is back in the queue; going on in {Pause}")]
+    public static partial void HandlerFailed(this ILogger logger, Exception exception, string queue, long id, TimeSpan pause);
+
+    [LoggerMessage(1203, LogLevel.Warning, "{Consumers} consumers each hold a connection, and one listens, but the pool has only {MaxPoolSize}: some will wait for others")]
+    public static partial void PoolTooSmall(this ILogger logger, int consumers, int maxPoolSize);
+
+    [LoggerMessage(1300, LogLevel.Information, "Created queue {Queue}")]
+    public static partial void Created(this ILogger logger, string queue);
+
+    [LoggerMessage(1301, LogLevel.Information, "Upgraded queue {Queue}: {Steps}")]
+    public static partial void Upgraded(this ILogger logger, string queue, string steps);
+
+    [LoggerMessage(1302, LogLevel.Information, "Dropped queue {Queue}")]
+    public static partial void Dropped(this ILogger logger, string queue);
+
+    [LoggerMessage(1303, LogLevel.Debug, "The schema of queue {Queue} could not be changed yet, because its table is in use; trying again")]
+    public static partial void SchemaBusy(this ILogger logger, string queue);
+}

@@ -1,0 +1,35 @@
+using Npgsql;
+
+namespace Tpq.Internal;
+
+/// <summary>Reads a queue's rows by the names of the columns: tables of the Python tpq and of older versions lack some.</summary>
+readonly struct MessageColumns
+{
+    readonly int _id, _data, _enqueuedAt, _attempts, _headers;
+
+    public MessageColumns(NpgsqlDataReader reader)
+    {
+        (_id, _data, _enqueuedAt, _attempts, _headers) = (-1, -1, -1, -1, -1);
+        for (int i = 0; i < reader.FieldCount; i++)
+        {
+            switch (reader.GetName(i))
+            {
+                case "id": _id = i; break;
+                case "data": _data = i; break;
+                case "enqueued_at": _enqueuedAt = i; break;
+                case "attempts": _attempts = i; break;
+                case "headers": _headers = i; break;
+            }
+        }
+    }
+
+    public TpqMessage Read(NpgsqlDataReader row, string queue) =>
+        new(queue, row.GetInt64(_id), row.GetFieldValue<byte[]>(_data))
+        {
+            Attempts = Has(row, _attempts) ? row.GetInt32(_attempts) : 0,
+            EnqueuedAt = Has(row, _enqueuedAt) ? row.GetFieldValue<DateTimeOffset>(_enqueuedAt) : null,
+            Headers = Has(row, _headers) ? HeadersJson.Read(row.GetFieldValue<byte[]>(_headers)) : HeadersJson.None,
+        };
+
+    static bool Has(NpgsqlDataReader row, int column) => column >= 0 && !row.IsDBNull(column);
+}

@@ -1,0 +1,95 @@
+namespace Tpq.Internal;
+
+/// <summary>
+/// Every statement that runs against a queue, composed once for each queue; the DDL is in Schema/*.sql. Names are quoted by
+/// <see cref="Identifier"/>, values are always parameters.
+/// </summary>
+/// <remarks>
+/// <para>How two consumers never take the same message. A take deletes the row in a transaction that stays open while the message is in
+/// hand. The inner SELECT walks the primary key from the front and locks the first row that it can: FOR UPDATE makes the row this
+/// transaction's, and SKIP LOCKED passes over rows that are another's instead of waiting for them. Until the commit every other
+/// transaction still sees the row (MVCC) but finds it locked; a rollback, or the death of the connection, unlocks it, unchanged and at
+/// its old place in line; a commit removes it for good. No state is written to say "in hand", so there is none to clean up.</para>
+/// <para>The claim must be <c>id = (SELECT … LIMIT 1)</c> or <c>id = ANY (ARRAY(SELECT … LIMIT n))</c>: these run the locking subquery
+/// once, before the outer scan. In the forms <c>IN (SELECT …)</c> and <c>USING (SELECT …)</c> the planner may run it again for each outer
+/// row, and then more rows are locked and deleted than were asked for.</para>
+/// <para>RETURNING * and not a list of columns: queues made by the Python tpq or an older version lack some, and the reader goes by name.
+/// RETURNING promises no order, so batches are sorted by id on this side.</para>
+/// </remarks>
+sealed class Sql(QueueName name)
+{
+    readonly string _table = name.Table;
+
+    /// <summary>Rule: the level is stated, whatever default_transaction_isolation says. SKIP LOCKED wants a new snapshot each statement.</summary>
+    public const string Begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+    /// <summary>
+    /// COMMIT of a transaction in which a statement has failed answers ROLLBACK and no error; any other statement before it does raise one.
+    /// </summary>
+    public const string CommitGuard = "SELECT 1";
+
+    public const string Commit = "COMMIT";
+
+    /// <summary>Locks: ROW EXCLUSIVE on the table. Index: none read, the primary key written.</summary>
+    public string Put => field ??= $"INSERT INTO {_table} (data) VALUES ($1) RETURNING id";
+
+    public string PutWithHeaders => field ??= $"INSERT INTO {_table} (data, headers) VALUES ($1, $2) RETURNING id";
+
+    /// <summary>Locks as <see cref="Put"/>, for all rows in one go.</summary>
+    public string Copy => field ??= $"COPY {_table} (data) FROM STDIN (FORMAT BINARY)";
+
+    public string CopyWithHeaders => field ??= $"COPY {_table} (data, headers) FROM STDIN (FORMAT BINARY)";
+
+    /// <summary>Locks: the row taken, until the transaction ends. Index: the primary key, from the front.</summary>
+    public string Take => field ??=
+        $"DELETE FROM {_table} WHERE id = (SELECT id FROM {_table} ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1) RETURNING *";
+
+    /// <summary>Locks and index as <see cref="Take"/>, for at most $1 rows.</summary>
+    public string TakeMany => field ??=
+        $"DELETE FROM {_table} WHERE id = ANY (ARRAY(SELECT id FROM {_table} ORDER BY id FOR UPDATE SKIP LOCKED LIMIT $1)) RETURNING *";
+
+    /// <summary>Locks: the row, if it is nobody's. Index: the primary key.</summary>
+    public string Delete => field ??=
+        $"DELETE FROM {_table} WHERE id = (SELECT id FROM {_table} WHERE id = $1 FOR UPDATE SKIP LOCKED)";
+
+    /// <summary>Locks: every row that is nobody's. Index: none, it walks the table and goes back by ctid, which the lock keeps in place.</summary>
+    public string Clear => field ??=
+        $"DELETE FROM {_table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {_table} FOR UPDATE SKIP LOCKED))";
+
+    /// <summary>Locks: no row. Index: whichever the planner likes; it reads every row.</summary>
+    public string Count => field ??= $"SELECT count(*) FROM {_table}";
+
+    /// <summary>
+    /// Locks: no row, for a row that a look locks makes another's take say "empty" untruthfully. A row is in hand when the transaction that
+    /// left its number in xmax is still running, which is to say, holds the lock on its own number; a subtransaction does so too.
+    /// Index: the primary key, from the front.
+    /// </summary>
+    public string Peek => field ??=
+        $"""
+        SELECT q.*, l.transactionid IS NOT NULL AS taken
+        FROM (SELECT *, xmax AS taker FROM {_table} ORDER BY id LIMIT $1) q
+        LEFT JOIN (SELECT DISTINCT transactionid FROM pg_catalog.pg_locks
+                   WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock' AND granted) l ON l.transactionid = q.taker
+        ORDER BY q.id
+        """;
+
+    /// <summary>Locks: no row. Index: the primary key for the oldest. A table without enqueued_at has no oldest.</summary>
+    public string Info(bool enqueuedAt) =>
+        $"SELECT count(*), {(enqueuedAt ? $"(SELECT enqueued_at FROM {_table} ORDER BY id LIMIT 1)" : "NULL::timestamptz")} FROM {_table}";
+
+    /// <summary>
+    /// Takes in order and puts in the same order, under new ids. Locks: the rows taken; ROW EXCLUSIVE on both tables. Index: the primary key.
+    /// </summary>
+    /// <param name="target">The queue to which the messages go.</param>
+    /// <param name="columns">What both tables have beside the id, data included.</param>
+    public string MoveTo(QueueName target, IEnumerable<string> columns)
+    {
+        string list = string.Join(", ", columns);
+        return $"""
+            WITH taken AS (
+                DELETE FROM {_table} WHERE id = ANY (ARRAY(SELECT id FROM {_table} ORDER BY id FOR UPDATE SKIP LOCKED LIMIT $1))
+                RETURNING id, {list})
+            INSERT INTO {target.Table} ({list}) SELECT {list} FROM taken ORDER BY id
+            """;
+    }
+}

@@ -1,0 +1,77 @@
+namespace Tpq.Internal;
+
+/// <summary>Looks, and looks again when something may have changed, until there is a message or the time is up.</summary>
+/// <remarks>
+/// Rings only say that a look is worth while; what is there is found by looking. It looks once a second in any case, and at the deadline, so
+/// <see langword="null"/> means that the queue was empty then. A subscription is made at the first wait and kept: one waiter may wait often.
+/// </remarks>
+sealed class Waiter(TpqClient client, QueueState queue) : IDisposable
+{
+    /// <summary>The longest time between two looks.</summary>
+    static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
+
+    static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
+
+    Subscription? _subscription;
+
+    /// <param name="look">Takes what is there, or returns null.</param>
+    /// <param name="wait">Zero: one look. Infinite: until there is something.</param>
+    /// <param name="survive">
+    /// Whether a lost connection is only a reason to wait: so it is on connections of our own, once the database has been reached.
+    /// </param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async Task<T?> WaitAsync<T>(Func<CancellationToken, Task<T?>> look, TimeSpan wait, bool survive, CancellationToken cancellationToken)
+        where T : class
+    {
+        if (wait < TimeSpan.Zero && wait != Timeout.InfiniteTimeSpan)
+            throw new ArgumentOutOfRangeException(nameof(wait), wait,
+                "A wait is not negative: TimeSpan.Zero does not wait (the command's --wait=-1), Timeout.InfiniteTimeSpan waits for ever (--wait=0).");
+        client.ThrowIfDisposed();
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, client.Stopping);
+        try
+        {
+            return await LoopAsync(look, wait, survive, linked.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested && client.Stopping.IsCancellationRequested)
+        {
+            throw new ObjectDisposedException(nameof(TpqClient), "The client was disposed while this call waited for a message.");
+        }
+        catch (OperationCanceledException e) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(e.Message, e, cancellationToken);
+        }
+    }
+
+    public void Dispose() => _subscription?.Dispose();
+
+    async Task<T?> LoopAsync<T>(Func<CancellationToken, Task<T?>> look, TimeSpan wait, bool survive, CancellationToken cancellationToken)
+        where T : class
+    {
+        long start = client.Time.GetTimestamp();
+        TimeSpan pause = TimeSpan.Zero;
+        while (true)
+        {
+            TimeSpan left = wait == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : wait - client.Time.GetElapsedTime(start);
+            try
+            {
+                if (await look(cancellationToken).ConfigureAwait(false) is { } found)
+                    return found;
+                client.HasReachedDatabase = true;
+                pause = TimeSpan.Zero;
+                if (left <= TimeSpan.Zero)
+                    return null;
+                _subscription ??= client.Listener.Subscribe(queue);
+                await _subscription.WaitAsync(Min(left, LookInterval), cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (survive && left > TimeSpan.Zero && client.HasReachedDatabase && Fault.IsConnectionLoss(e))
+            {
+                if (pause == TimeSpan.Zero)
+                    client.Logger.ConnectionLost(e, queue.Name.Queue);
+                pause = pause == TimeSpan.Zero ? FirstPause : Min(pause * 2, LookInterval);
+                await Task.Delay(Min(left, pause), client.Time, cancellationToken).ConfigureAwait(false);
+            }
+        }
+    }
+
+    static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
+}

@@ -1,0 +1,1 @@
+CREATE TRIGGER tpq_ring AFTER INSERT ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {ring}({channel}, {notify});

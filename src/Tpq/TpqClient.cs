@@ -1,0 +1,170 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using Tpq.Internal;
+
+namespace Tpq;
+
+/// <summary>
+/// The queues of one database. Thread safe; make one for each database and keep it. It holds a connection of its own only while somebody
+/// waits for a message: one, for all queues.
+/// </summary>
+public sealed class TpqClient : IAsyncDisposable
+{
+    readonly ConcurrentDictionary<string, QueueState> _queues = new(StringComparer.Ordinal);
+    readonly CancellationTokenSource _stopping = new();
+    readonly string? _schema;
+    readonly string _tablePrefix;
+    readonly bool _ownsDataSource;
+    int _consumers;
+    int _disposed;
+
+    /// <summary>Creates a client with a connection pool of its own, which is closed with it. Connects at the first use.</summary>
+    /// <param name="connectionString">
+    /// A URL as libpq has it, <c>postgresql://user:password@host:port/database?sslmode=require</c>, or Npgsql's keywords. With several hosts
+    /// the one that can write is used.
+    /// </param>
+    /// <param name="options">Settings; <see langword="null"/> for the defaults.</param>
+    /// <exception cref="TpqConfigurationException">The connection string cannot be used. The message never shows a password.</exception>
+    /// <exception cref="ArgumentException">The schema or the table prefix of <paramref name="options"/> cannot be a name.</exception>
+    public TpqClient(string connectionString, TpqClientOptions? options = null)
+        : this(Parse(connectionString, options ??= new TpqClientOptions()), options)
+    {
+    }
+
+    /// <summary>Creates a client over a data source, which it never disposes. Several hosts: the one that can write is used.</summary>
+    /// <param name="dataSource">The application's data source. Multiplexing is refused.</param>
+    /// <param name="options">Settings; <see langword="null"/> for the defaults.</param>
+    /// <exception cref="TpqConfigurationException">The data source multiplexes.</exception>
+    /// <exception cref="ArgumentException">The schema or the table prefix of <paramref name="options"/> cannot be a name.</exception>
+    public TpqClient(NpgsqlDataSource dataSource, TpqClientOptions? options = null)
+        : this(Adopt(dataSource), owns: false, options ?? new TpqClientOptions())
+    {
+    }
+
+    TpqClient(NpgsqlConnectionStringBuilder settings, TpqClientOptions options)
+        : this(DataSources.Create(settings, options), owns: true, options)
+    {
+    }
+
+    TpqClient(NpgsqlDataSource dataSource, bool owns, TpqClientOptions options)
+    {
+        DataSource = dataSource;
+        _ownsDataSource = owns;
+        _schema = options.Schema;
+        _tablePrefix = options.TablePrefix;
+        if (_schema is not null && Identifier.Measure(_schema, "schema", nameof(options)) > Identifier.MaxBytes)
+            throw new ArgumentException($"The schema \"{_schema}\" is longer than {Identifier.MaxBytes} bytes.", nameof(options));
+        Time = options.TimeProvider;
+        Logger = LoggerOf(options);
+        var settings = new NpgsqlConnectionStringBuilder(dataSource.ConnectionString);
+        Database = settings.Database ?? settings.Username;
+        Enlists = settings.Enlist;
+        MaxPoolSize = settings.MaxPoolSize;
+        Listener = new Listener(dataSource, Time, Logger);
+        Stopping = _stopping.Token;
+    }
+
+    /// <summary>Creates a client for the database that the environment names.</summary>
+    /// <remarks>
+    /// <c>TPQ_URL</c>, else <c>TPQ_HOST</c>, <c>TPQ_PORT</c>, <c>TPQ_DB</c>, <c>TPQ_USER</c> and <c>TPQ_PASS</c>. What these leave open is taken
+    /// from libpq's <c>PGHOST</c>, <c>PGPORT</c>, <c>PGDATABASE</c>, <c>PGUSER</c>, <c>PGPASSWORD</c> and <c>PGPASSFILE</c>, then from
+    /// libpq's defaults. <c>TPQ_TABLE_PREFIX</c> is the table prefix, unless <paramref name="options"/> sets one.
+    /// </remarks>
+    /// <exception cref="TpqConfigurationException">Nothing is set, or something is wrong; the message names the variable.</exception>
+    public static TpqClient FromEnvironment(TpqClientOptions? options = null)
+    {
+        options ??= new TpqClientOptions();
+        var configuration = Configuration.FromEnvironment(LoggerOf(options));
+        if (options.GivenTablePrefix is null && configuration.GivenTablePrefix is { } prefix)
+            options.TablePrefix = prefix;
+        return new TpqClient(configuration.Read(), options);
+    }
+
+    internal NpgsqlDataSource DataSource { get; }
+
+    internal Listener Listener { get; }
+
+    internal TimeProvider Time { get; }
+
+    internal ILogger Logger { get; }
+
+    internal string? Database { get; }
+
+    /// <summary>Whether connections of the data source join a TransactionScope: Npgsql's Enlist.</summary>
+    internal bool Enlists { get; }
+
+    internal int MaxPoolSize { get; }
+
+    /// <summary>Set by the first success, after which a refused connection is a fault that passes and not a wrong address.</summary>
+    internal bool HasReachedDatabase { get; set; }
+
+    /// <summary>Cancelled by dispose.</summary>
+    internal CancellationToken Stopping { get; }
+
+    /// <summary>A queue of this database. Checks the name, does no I/O, and is cheap; the queue need not exist.</summary>
+    /// <param name="name">Any text that PostgreSQL can quote; with the prefix and the suffix <c>_later</c> at most 63 bytes in UTF-8.</param>
+    /// <exception cref="ArgumentException">The name is empty, too long, contains U+0000, or ends in <c>_later</c>.</exception>
+    public TpqQueue Queue(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return new TpqQueue(this, _queues.GetOrAdd(name, static (n, c) => new QueueState(QueueName.Create(n, c._tablePrefix, c._schema)), this));
+    }
+
+    /// <summary>All queues of the client's schema (or search path) that the role may read, in the order of their names.</summary>
+    /// <remarks>
+    /// Counts every message, which reads every row, and locks none. A table is a queue if its name has the prefix, its primary key is a
+    /// bigint <c>id</c>, it has <c>data json</c>, and no column that no version of tpq knows.
+    /// </remarks>
+    /// <exception cref="PostgresException">The server reported an error.</exception>
+    public Task<IReadOnlyList<TpqQueueInfo>> ListAsync(CancellationToken cancellationToken = default)
+    {
+        ThrowIfDisposed();
+        return Catalog.ListAsync(this, _tablePrefix, _schema, cancellationToken);
+    }
+
+    /// <summary>
+    /// Wakes waiting calls with <see cref="ObjectDisposedException"/>, ends the listening connection, and closes the pool if the client made
+    /// it. Deliveries in hand can still be committed.
+    /// </summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+            return;
+        await _stopping.CancelAsync().ConfigureAwait(false);
+        await Listener.DisposeAsync().ConfigureAwait(false);
+        if (_ownsDataSource)
+            await DataSource.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Counts a consumer, which holds a connection, for as long as the result lives, and warns where the pool is smaller.</summary>
+    internal IDisposable CountConsumer()
+    {
+        int consumers = Interlocked.Increment(ref _consumers);
+        if (consumers + 1 > MaxPoolSize)
+            Logger.PoolTooSmall(consumers, MaxPoolSize);
+        return new Countdown(this);
+    }
+
+    internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
+
+    static NpgsqlConnectionStringBuilder Parse(string connectionString, TpqClientOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(connectionString);
+        return Configuration.FromEnvironment(LoggerOf(options)).ReadConnectionString(connectionString);
+    }
+
+    static ILogger LoggerOf(TpqClientOptions options) => options.LoggerFactory?.CreateLogger(nameof(Tpq)) ?? NullLogger.Instance;
+
+    static NpgsqlDataSource Adopt(NpgsqlDataSource dataSource)
+    {
+        ArgumentNullException.ThrowIfNull(dataSource);
+        return DataSources.Adopt(dataSource);
+    }
+
+    sealed class Countdown(TpqClient client) : IDisposable
+    {
+        public void Dispose() => Interlocked.Decrement(ref client._consumers);
+    }
+}

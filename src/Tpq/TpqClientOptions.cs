@@ -1,0 +1,31 @@
+using Microsoft.Extensions.Logging;
+
+namespace Tpq;
+
+/// <summary>Settings of a <see cref="TpqClient"/>, read once when the client is made.</summary>
+public sealed class TpqClientOptions
+{
+    internal const string DefaultTablePrefix = "tpq_";
+
+    /// <summary>The schema in which the queues' tables live.</summary>
+    /// <value>Default: <see langword="null"/>, the connection's search path.</value>
+    public string? Schema { get; set; }
+
+    /// <summary>What the name of a queue's table has in front of the queue's name. May be empty.</summary>
+    /// <value>Default: <c>tpq_</c>; in <see cref="TpqClient.FromEnvironment"/> the variable <c>TPQ_TABLE_PREFIX</c>, where it is set.</value>
+    public string TablePrefix
+    {
+        get => GivenTablePrefix ?? DefaultTablePrefix;
+        set => GivenTablePrefix = value ?? throw new ArgumentNullException(nameof(value));
+    }
+
+    /// <summary>Where the client logs. It never logs a payload or a password.</summary>
+    /// <value>Default: <see langword="null"/>, nowhere.</value>
+    public ILoggerFactory? LoggerFactory { get; set; }
+
+    /// <summary>The clock behind waits and pauses on this side; times that are stored are the server's.</summary>
+    /// <value>Default: <see cref="TimeProvider.System"/>.</value>
+    public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
+
+    internal string? GivenTablePrefix { get; private set; }
+}

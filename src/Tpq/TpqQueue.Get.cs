@@ -1,0 +1,144 @@
+using System.Runtime.CompilerServices;
+using Npgsql;
+using Tpq.Internal;
+
+namespace Tpq;
+
+/// <content>Consuming: the front door, then the parts that it is made of.</content>
+public sealed partial class TpqQueue
+{
+    /// <summary>
+    /// Handles messages one after the other, in order, until it is stopped: when the handler returns, the message is removed together with
+    /// what the handler wrote in the delivery's transaction; when it throws, that is undone, the message is given back, and the consumer pauses.
+    /// </summary>
+    /// <param name="handler">
+    /// Does the work in <see cref="TpqDelivery.Transaction"/>. It may commit the delivery itself. Its token is cancelled when the consumer has
+    /// been stopped for longer than <see cref="TpqConsumeOptions.Grace"/>.
+    /// </param>
+    /// <param name="options">Pauses and grace; <see langword="null"/> for the defaults.</param>
+    /// <param name="cancellationToken">Stops it: no further message is taken, the one in hand is finished, and the call returns normally.</param>
+    /// <remarks>
+    /// One connection is held while a message is in hand. A lost connection is survived, with one line in the log. Run several at once to handle
+    /// several messages at once; order then holds for each, not across them.
+    /// </remarks>
+    /// <exception cref="TpqQueueNotFoundException">There is no such queue.</exception>
+    /// <exception cref="PostgresException">The server refused to give a message: a missing privilege, say.</exception>
+    /// <exception cref="NpgsqlException">The database could not be reached at the start.</exception>
+    /// <exception cref="ObjectDisposedException">The client was disposed.</exception>
+    public Task ConsumeAsync(
+        Func<TpqDelivery, CancellationToken, Task> handler, TpqConsumeOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        AmbientTransaction.Refuse(nameof(ConsumeAsync));
+        return TranslatedAsync(async () =>
+        {
+            await new Consumer(this, _state, handler, options ?? new TpqConsumeOptions()).RunAsync(cancellationToken).ConfigureAwait(false);
+            return true;
+        });
+    }
+
+    /// <summary>Takes the first message that nobody has in hand, in a transaction that stays open with the delivery.</summary>
+    /// <param name="wait">
+    /// How long to wait for one: <see cref="TimeSpan.Zero"/> (default) not at all, <see cref="Timeout.InfiniteTimeSpan"/> for ever.
+    /// </param>
+    /// <param name="cancellationToken">Cancels the wait and the look; a message that was being taken is back at once.</param>
+    /// <returns>The message in hand; <see langword="null"/> when the queue was empty, or all its messages in the hands of others, at the end of the wait.</returns>
+    /// <remarks>
+    /// A wait survives a lost connection or a restart of the server, once the client has reached the database. For a loop, use
+    /// <see cref="ConsumeAsync"/>: it pauses when a message fails, where a loop by hand would take it again at once.
+    /// </remarks>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="wait"/> is negative and not infinite.</exception>
+    /// <exception cref="InvalidOperationException">There is a <see cref="System.Transactions.TransactionScope"/> around the call.</exception>
+    /// <exception cref="TpqQueueNotFoundException">There is no such queue.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled. Nothing is held.</exception>
+    /// <exception cref="ObjectDisposedException">The client was disposed, also while this call waited.</exception>
+    /// <exception cref="PostgresException">The server reported an error.</exception>
+    /// <exception cref="NpgsqlException">The database cannot be reached.</exception>
+    public async Task<TpqDelivery?> GetAsync(TimeSpan wait = default, CancellationToken cancellationToken = default)
+    {
+        AmbientTransaction.Refuse(nameof(GetAsync));
+        using var waiter = new Waiter(Client, _state);
+        return await NextAsync(waiter, wait, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Takes the first messages that nobody has in hand, in one transaction that stays open with the batch.</summary>
+    /// <param name="max">How many at most; at least 1.</param>
+    /// <param name="wait">How long to wait for the first one, as in <see cref="GetAsync"/>. It never waits for a batch to fill.</param>
+    /// <param name="cancellationToken">Cancels the wait and the look.</param>
+    /// <returns>The messages in the order of their ids; <see langword="null"/> exactly when <see cref="GetAsync"/> would return it.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="max"/> is less than 1, or <paramref name="wait"/> is negative and not infinite.</exception>
+    /// <exception cref="InvalidOperationException">There is a <see cref="System.Transactions.TransactionScope"/> around the call.</exception>
+    /// <exception cref="TpqQueueNotFoundException">There is no such queue.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled. Nothing is held.</exception>
+    /// <exception cref="ObjectDisposedException">The client was disposed, also while this call waited.</exception>
+    /// <exception cref="PostgresException">The server reported an error.</exception>
+    /// <exception cref="NpgsqlException">The database cannot be reached.</exception>
+    public async Task<TpqBatch?> GetManyAsync(int max, TimeSpan wait = default, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(max, 1);
+        AmbientTransaction.Refuse(nameof(GetManyAsync));
+        using var waiter = new Waiter(Client, _state);
+        return await TranslatedAsync(() => waiter.WaitAsync(
+            token => TakeAsync(max, static (held, messages) => new TpqBatch(held, messages), token), wait, survive: true, cancellationToken))
+            .ConfigureAwait(false);
+    }
+
+    /// <summary>Takes messages one after the other, waiting for each, for ever.</summary>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <remarks>
+    /// Commit or dispose each delivery before going on to the next; leaving the loop gives the message in hand back. A loop that goes on
+    /// after a failed message takes the same one again at once: <see cref="ConsumeAsync"/> pauses instead.
+    /// </remarks>
+    /// <exception cref="InvalidOperationException">
+    /// The loop went on with a delivery that was neither committed nor disposed, which is given back; or there is a TransactionScope around it.
+    /// </exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled. Nothing is held.</exception>
+    /// <exception cref="TpqQueueNotFoundException">There is no such queue.</exception>
+    /// <exception cref="ObjectDisposedException">The client was disposed.</exception>
+    public async IAsyncEnumerable<TpqDelivery> ReadAllAsync([EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        AmbientTransaction.Refuse(nameof(ReadAllAsync));
+        using var waiter = new Waiter(Client, _state);
+        while (true)
+        {
+            TpqDelivery delivery = (await NextAsync(waiter, Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false))!;
+            await using var _ = delivery.ConfigureAwait(false);
+            yield return delivery;
+            if (!delivery.HasEnded)
+                throw new InvalidOperationException(
+                    $"Message {delivery.Message.Id} of queue \"{Name}\" was neither committed nor disposed before the next one was asked for. It was given back.");
+        }
+    }
+
+    internal Task<TpqDelivery?> NextAsync(Waiter waiter, TimeSpan wait, CancellationToken cancellationToken) =>
+        TranslatedAsync(() => waiter.WaitAsync(
+            token => TakeAsync(1, static (held, messages) => new TpqDelivery(held, messages[0]), token), wait, survive: true, cancellationToken));
+
+    /// <summary>One look, in a transaction of its own, which is the result's if something was taken.</summary>
+    async Task<T?> TakeAsync<T>(int max, Func<OwnTransaction, List<TpqMessage>, T> inHand, CancellationToken cancellationToken) where T : class
+    {
+        Client.Logger.Reading(Name);
+        for (bool again = false; ; again = true)
+        {
+            OwnTransaction held = await OwnTransaction.BeginAsync(Client.DataSource, cancellationToken).ConfigureAwait(false);
+            T? result = null;
+            try
+            {
+                List<TpqMessage> messages = await Take.RunAsync(held.Connection, held.Transaction, _state, max, cancellationToken).ConfigureAwait(false);
+                if (messages.Count > 0)
+                    result = inHand(held, messages);
+                foreach (TpqMessage message in messages)
+                    Client.Logger.Read(message.Id, Name);
+                return result;
+            }
+            catch (PostgresException e) when (!again && Fault.IsStalePlan(e))
+            {
+            }
+            finally
+            {
+                if (result is null)
+                    await held.DisposeAsync().ConfigureAwait(false);
+            }
+        }
+    }
+}

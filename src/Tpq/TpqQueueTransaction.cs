@@ -1,0 +1,154 @@
+using System.Text.Json.Serialization.Metadata;
+using Npgsql;
+using Tpq.Internal;
+
+namespace Tpq;
+
+/// <summary>
+/// A queue as seen from a transaction of the caller's: what is put here becomes visible, and what is taken here is removed, when the caller
+/// commits. The transaction is never begun, committed or rolled back here, and an error leaves the caller's earlier work usable. Not thread
+/// safe, as the connection is not.
+/// </summary>
+/// <remarks>
+/// Until a client's first success with a queue in a caller's transaction each statement has a savepoint of its own; afterwards what the
+/// server reports (a lost privilege, say) fails the transaction, as any statement would. Invalid JSON is always found before it is sent.
+/// </remarks>
+public readonly struct TpqQueueTransaction
+{
+    readonly TpqClient _client;
+    readonly QueueState _state;
+    readonly NpgsqlTransaction _transaction;
+
+    internal TpqQueueTransaction(TpqClient client, QueueState state, NpgsqlTransaction transaction)
+    {
+        _client = client;
+        _state = state;
+        _transaction = transaction;
+    }
+
+    /// <summary>Puts a message. It becomes visible, and wakes waiting consumers, when the transaction commits.</summary>
+    /// <param name="json">One JSON value, stored as it is.</param>
+    /// <param name="cancellationToken">Cancels the statement.</param>
+    /// <returns>The message's id.</returns>
+    /// <exception cref="TpqInvalidJsonException">It is not one JSON value. Nothing was sent.</exception>
+    /// <exception cref="TpqQueueNotFoundException">There is no such queue.</exception>
+    /// <exception cref="InvalidOperationException">The transaction has ended.</exception>
+    /// <exception cref="PostgresException">The server reported an error.</exception>
+    public Task<long> PutAsync(string json, CancellationToken cancellationToken = default) =>
+        PutCheckedAsync(JsonText.Checked(json), null, cancellationToken);
+
+    /// <inheritdoc cref="PutAsync(string, CancellationToken)"/>
+    /// <param name="utf8Json">One JSON value in UTF-8. The memory must not change until the call has returned.</param>
+    /// <param name="cancellationToken">Cancels the statement.</param>
+    public Task<long> PutAsync(ReadOnlyMemory<byte> utf8Json, CancellationToken cancellationToken = default) =>
+        PutCheckedAsync(JsonText.Checked(utf8Json), null, cancellationToken);
+
+    /// <inheritdoc cref="PutAsync(string, CancellationToken)"/>
+    /// <param name="value">The value; <see langword="null"/> becomes the JSON text <c>null</c>.</param>
+    /// <param name="type">The type's contract from a source-generated <c>JsonSerializerContext</c>.</param>
+    /// <param name="cancellationToken">Cancels the statement.</param>
+    public Task<long> PutAsync<T>(T value, JsonTypeInfo<T> type, CancellationToken cancellationToken = default) =>
+        PutAsync(TpqPut.Create(value, type), cancellationToken);
+
+    /// <inheritdoc cref="PutAsync(string, CancellationToken)"/>
+    /// <param name="put">The message.</param>
+    /// <param name="cancellationToken">Cancels the statement.</param>
+    /// <exception cref="TpqException">The message has headers and the queue, made by the Python tpq, has no column for them.</exception>
+    public Task<long> PutAsync(TpqPut put, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(put);
+        return PutCheckedAsync(put.ToUtf8(), HeadersJson.Write(put.Headers), cancellationToken);
+    }
+
+    /// <summary>Puts many messages through COPY, in their order, in constant memory: all, or after an error none of them.</summary>
+    /// <param name="puts">The messages.</param>
+    /// <param name="cancellationToken">Cancels it; none of them is put.</param>
+    /// <returns>How many messages were put.</returns>
+    /// <exception cref="TpqInvalidJsonException">A text is not one JSON value; its <see cref="TpqInvalidJsonException.Index"/> says which.</exception>
+    /// <exception cref="TpqQueueNotFoundException">There is no such queue.</exception>
+    /// <exception cref="InvalidOperationException">The transaction has ended.</exception>
+    /// <exception cref="PostgresException">The server reported an error.</exception>
+    public Task<long> PutManyAsync(IEnumerable<TpqPut> puts, CancellationToken cancellationToken = default) =>
+        PutManyAsync(BulkPut.Of(puts), cancellationToken);
+
+    /// <inheritdoc cref="PutManyAsync(IEnumerable{TpqPut}, CancellationToken)"/>
+    public Task<long> PutManyAsync(IAsyncEnumerable<TpqPut> puts, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(puts);
+        return PutManyAsync(new BulkPut(puts), cancellationToken);
+    }
+
+    /// <summary>Takes the first message that nobody has in hand. It is removed when the caller commits, and back when the caller rolls back.</summary>
+    /// <param name="wait">
+    /// How long to wait for one: <see cref="TimeSpan.Zero"/> (default) not at all, <see cref="Timeout.InfiniteTimeSpan"/> for ever. The caller's
+    /// transaction stays open meanwhile; in REPEATABLE READ and above it sees nothing that is put after its first statement.
+    /// </param>
+    /// <param name="cancellationToken">Cancels the wait and the look.</param>
+    /// <returns>The message; <see langword="null"/> when the queue was empty at the end of the wait.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="wait"/> is negative and not infinite.</exception>
+    /// <exception cref="TpqException">In REPEATABLE READ or above another consumer was there first; the server's error is the inner exception.</exception>
+    /// <exception cref="TpqQueueNotFoundException">There is no such queue.</exception>
+    /// <exception cref="InvalidOperationException">The transaction has ended.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    /// <exception cref="PostgresException">The server reported an error.</exception>
+    public async Task<TpqMessage?> GetAsync(TimeSpan wait = default, CancellationToken cancellationToken = default) =>
+        await GetAsync(1, wait, cancellationToken).ConfigureAwait(false) is { } messages ? messages[0] : null;
+
+    /// <summary>Takes the first messages that nobody has in hand, as <see cref="GetAsync(TimeSpan, CancellationToken)"/> takes one.</summary>
+    /// <param name="max">How many at most; at least 1.</param>
+    /// <param name="wait">How long to wait for the first one.</param>
+    /// <param name="cancellationToken">Cancels the wait and the look.</param>
+    /// <returns>The messages in the order of their ids; empty when the queue was empty at the end of the wait.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="max"/> is less than 1, or <paramref name="wait"/> is negative and not infinite.</exception>
+    /// <exception cref="TpqException">In REPEATABLE READ or above another consumer was there first; the server's error is the inner exception.</exception>
+    /// <exception cref="TpqQueueNotFoundException">There is no such queue.</exception>
+    /// <exception cref="InvalidOperationException">The transaction has ended.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    /// <exception cref="PostgresException">The server reported an error.</exception>
+    public async Task<IReadOnlyList<TpqMessage>> GetManyAsync(int max, TimeSpan wait = default, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(max, 1);
+        return await GetAsync(max, wait, cancellationToken).ConfigureAwait(false) ?? [];
+    }
+
+    async Task<long> PutCheckedAsync(ReadOnlyMemory<byte> utf8, ReadOnlyMemory<byte>? headers, CancellationToken cancellationToken)
+    {
+        NpgsqlConnection connection = Connection();
+        _client.Logger.Writing(_state.Name.Queue);
+        long id = await CallersTransaction.RunAsync(connection, _state, _transaction.IsolationLevel,
+            PutStatement.Of(_state.Sql, utf8, headers), PutStatement.ReadIdAsync, cancellationToken).ConfigureAwait(false);
+        _client.Logger.Written(id, _state.Name.Queue);
+        return id;
+    }
+
+    Task<long> PutManyAsync(BulkPut bulk, CancellationToken cancellationToken)
+    {
+        NpgsqlConnection connection = Connection();
+        Sql sql = _state.Sql;
+        return CallersTransaction.RunGuardedAsync(connection, _state, () => bulk.CopyAsync(connection, sql, cancellationToken));
+    }
+
+    async Task<List<TpqMessage>?> GetAsync(int max, TimeSpan wait, CancellationToken cancellationToken)
+    {
+        TpqQueueTransaction self = this;
+        NpgsqlConnection connection = Connection();
+        using var waiter = new Waiter(_client, _state);
+        return await waiter.WaitAsync(Look, wait, survive: false, cancellationToken).ConfigureAwait(false);
+
+        async Task<List<TpqMessage>?> Look(CancellationToken token)
+        {
+            self._client.Logger.Reading(self._state.Name.Queue);
+            List<TpqMessage> messages = await CallersTransaction.RunAsync(connection, self._state, self._transaction.IsolationLevel,
+                Take.Statement(self._state.Sql, max), reader => Take.ReadAsync(reader, self._state, token), token).ConfigureAwait(false);
+            foreach (TpqMessage message in messages)
+                self._client.Logger.Read(message.Id, self._state.Name.Queue);
+            return messages.Count > 0 ? messages : null;
+        }
+    }
+
+    NpgsqlConnection Connection()
+    {
+        _client.ThrowIfDisposed();
+        return _transaction.Connection ?? throw new InvalidOperationException("The transaction was committed or rolled back already.");
+    }
+}
