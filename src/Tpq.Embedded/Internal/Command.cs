@@ -7,11 +7,12 @@ static class Command
 {
     internal readonly record struct Result(int ExitCode, string Output, string Error)
     {
-        internal string LastError => Error.Trim().Split('\n')[^1].Trim();
+        /// <summary>The start of its complaint, on one line: npm and apt begin with the cause.</summary>
+        internal string Complaint => string.Join(' ', Error.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Take(4));
     }
 
     internal static async Task<Result> RunAsync(
-        string file, IEnumerable<string> arguments, CancellationToken cancellationToken, Action<ProcessStartInfo>? configure = null)
+        string file, IEnumerable<string> arguments, Action<ProcessStartInfo> configure, CancellationToken cancellationToken)
     {
         var start = new ProcessStartInfo(file, arguments)
         {
@@ -21,7 +22,7 @@ static class Command
         };
         // The language of messages that are read by this library.
         start.Environment["LC_ALL"] = "C";
-        configure?.Invoke(start);
+        configure(start);
 
         using var process = Process.Start(start)!;
         process.StandardInput.Close();
@@ -35,6 +36,7 @@ static class Command
         catch (OperationCanceledException)
         {
             process.Kill(entireProcessTree: true);
+            await process.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
             throw;
         }
     }

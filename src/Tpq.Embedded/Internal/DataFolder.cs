@@ -29,9 +29,9 @@ sealed class DataFolder
 
     internal string Log => Path.Combine(FullPath, "log");
 
-    string PasswordFile => Path.Combine(FullPath, "password");
+    internal string Password { get; private set; } = "";
 
-    internal string Password => File.ReadAllText(PasswordFile).Trim();
+    string PasswordFile => Path.Combine(FullPath, "password");
 
     /// <summary>The major version that made the data; null before there is any.</summary>
     internal int? MadeBy =>
@@ -69,25 +69,28 @@ sealed class DataFolder
             binaries.Program("initdb"), "--pgdata", unfinished, "--username", User, "--pwfile", PasswordFile,
             "--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C", "--no-instructions", "--no-sync",
         ];
-        WatchedProcess initdb = await WatchedProcess.StartAsync(
-            Log, IsTemporary ? FullPath : null, command, start => binaries.Apply(start, account)).ConfigureAwait(false);
+        OwnedProcess initdb = await OwnedProcess.StartAsync(
+            command, Log, IsTemporary ? FullPath : null, start => binaries.Apply(start, account)).ConfigureAwait(false);
         await using (initdb.ConfigureAwait(false))
         {
             if (await initdb.WaitForExitAsync(cancellationToken).ConfigureAwait(false) != 0)
-                throw new EmbeddedPostgresException($"initdb failed in {FullPath}: {ReadLog(start: 0)}");
+                throw new EmbeddedPostgresException($"initdb failed in {FullPath}: {LastLines(ReadLog(start: 0))}");
         }
         Directory.Move(unfinished, Data);
     }
 
     internal long LogLength => File.Exists(Log) ? new FileInfo(Log).Length : 0;
 
-    /// <summary>The last lines of the log after a position.</summary>
+    /// <summary>The log after a position.</summary>
     internal string ReadLog(long start)
     {
         using var log = new StreamReader(new FileStream(Log, FileMode.OpenOrCreate, FileAccess.Read, FileShare.ReadWrite));
         log.BaseStream.Position = start;
-        return string.Join('\n', log.ReadToEnd().TrimEnd().Split('\n').TakeLast(8));
+        return log.ReadToEnd().TrimEnd();
     }
+
+    /// <summary>As much of a log as an exception's message can carry.</summary>
+    internal static string LastLines(string log) => string.Join('\n', log.Split('\n').TakeLast(8));
 
     internal void Remove()
     {
@@ -100,14 +103,20 @@ sealed class DataFolder
         if (Directory.Exists(FullPath) && !File.Exists(PasswordFile) && Directory.EnumerateFileSystemEntries(FullPath).Any())
             throw new EmbeddedPostgresException($"{FullPath} is not empty and does not come from an earlier start: choose another folder.");
 
+        bool isNew = !Directory.Exists(FullPath);
         Directory.CreateDirectory(FullPath);
-        if (!File.Exists(PasswordFile))
-            WritePassword();
-        await account.OwnAsync(FullPath, cancellationToken).ConfigureAwait(false);
-        if (await account.FindBarrierAsync(FullPath, cancellationToken).ConfigureAwait(false) is { } barrier)
+        if (await account.FindBarrierAsync(Path.GetDirectoryName(FullPath)!, cancellationToken).ConfigureAwait(false) is { } barrier)
+        {
+            if (isNew)
+                Directory.Delete(FullPath);
             throw new EmbeddedPostgresException(
                 $"{FullPath} is out of reach for the account `{account.Name}`, which runs the server because PostgreSQL refuses root: " +
                 $"it may not enter {barrier}. Choose a folder outside it.");
+        }
+        if (!File.Exists(PasswordFile))
+            WritePassword();
+        Password = (await File.ReadAllTextAsync(PasswordFile, cancellationToken).ConfigureAwait(false)).Trim();
+        await account.OwnAsync(FullPath, cancellationToken).ConfigureAwait(false);
     }
 
     void WritePassword()

@@ -6,8 +6,6 @@ static class ProgramPath
     internal static IEnumerable<string> Folders(string? path) =>
         (path ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
-    internal static string? Find(string name) => Find(name, Environment.GetEnvironmentVariable("PATH"));
-
     internal static string? Find(string name, string? path) =>
         Folders(path).Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
 }

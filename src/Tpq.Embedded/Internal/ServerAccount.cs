@@ -44,9 +44,9 @@ sealed record ServerAccount(string? Name)
     {
         if (Name is null)
             return;
-        Command.Result result = await Command.RunAsync("chown", ["-Rh", $"{Name}:", path], cancellationToken).ConfigureAwait(false);
+        Command.Result result = await Command.RunAsync("chown", ["-Rh", $"{Name}:", path], _ => { }, cancellationToken).ConfigureAwait(false);
         if (result.ExitCode != 0)
-            throw new EmbeddedPostgresException($"{path} cannot be handed to the account `{Name}`: {result.LastError}");
+            throw new EmbeddedPostgresException($"{path} cannot be handed to the account `{Name}`: {result.Complaint}");
     }
 
     /// <summary>The outermost folder on the way to <paramref name="folder"/>, or itself, that this account cannot enter.</summary>
@@ -58,7 +58,7 @@ sealed record ServerAccount(string? Name)
         for (var step = new DirectoryInfo(folder); step is not null; step = step.Parent)
             way.Insert(0, step.FullName);
         const string Script = """for folder do [ -x "$folder" ] || { printf %s "$folder"; exit; }; done""";
-        Command.Result result = await Command.RunAsync("sh", ["-c", Script, "sh", .. way], cancellationToken, Apply).ConfigureAwait(false);
+        Command.Result result = await Command.RunAsync("sh", ["-c", Script, "sh", .. way], Apply, cancellationToken).ConfigureAwait(false);
         return result.Output.Length > 0 ? result.Output : null;
     }
 }

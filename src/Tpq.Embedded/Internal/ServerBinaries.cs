@@ -32,7 +32,7 @@ sealed partial record ServerBinaries(string BinDirectory, Version Version, strin
         Command.Result result;
         try
         {
-            result = await Command.RunAsync(binaries.Program("postgres"), ["--version"], cancellationToken, start => binaries.Apply(start, account))
+            result = await Command.RunAsync(binaries.Program("postgres"), ["--version"], start => binaries.Apply(start, account), cancellationToken)
                 .ConfigureAwait(false);
         }
         catch (Win32Exception e)
@@ -41,7 +41,7 @@ sealed partial record ServerBinaries(string BinDirectory, Version Version, strin
         }
         Match match = VersionWords().Match(result.Output);
         if (result.ExitCode != 0 || !match.Success)
-            return (null, $"{binaries.Program("postgres")} does not run: {result.LastError}");
+            return (null, $"{binaries.Program("postgres")} does not run: {result.Complaint}");
 
         int major = int.Parse(match.Groups[1].ValueSpan, provider: null);
         int minor = match.Groups[2].Success ? int.Parse(match.Groups[2].ValueSpan, provider: null) : 0;

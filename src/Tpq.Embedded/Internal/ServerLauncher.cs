@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 
@@ -8,43 +9,42 @@ sealed class ServerLauncher(
     DataFolder folder, ServerBinaries binaries, ServerAccount account, IReadOnlyDictionary<string, string>? settings)
 {
     static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(10);
+    static readonly TimeSpan RetryInterval = TimeSpan.FromMilliseconds(100);
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
     /// <param name="port">0 for a free one.</param>
     /// <param name="cancellationToken">Ends the start and stops the server.</param>
-    internal async Task<(WatchedProcess Server, int Port)> StartAsync(int port, CancellationToken cancellationToken)
+    internal async Task<(OwnedProcess Server, int Port)> StartAsync(int port, CancellationToken cancellationToken)
     {
+        PostmasterFile.RemoveIfForeign(folder.Data);
+        long begin = Stopwatch.GetTimestamp();
         while (true)
         {
             int candidate = port == 0 ? FreePort() : port;
-            long logStart = folder.LogLength;
+            long logLength = folder.LogLength;
             if (await TryStartAsync(candidate, cancellationToken).ConfigureAwait(false) is { } server)
                 return (server, candidate);
 
-            string words = folder.ReadLog(logStart);
-            if (words.Contains("could not bind", StringComparison.Ordinal))
-            {
-                // Another program took the free port in between: take the next.
-                if (port == 0)
-                    continue;
-                throw new EmbeddedPostgresException($"Port {port} is in use on 127.0.0.1: choose another, or 0 for a free one.");
-            }
-            if (words.Contains("pre-existing shared memory block", StringComparison.Ordinal))
-            {
-                // The sessions of a killed server notice its death one by one.
-                await Task.Delay(TimeSpan.FromMilliseconds(50), cancellationToken).ConfigureAwait(false);
-                continue;
-            }
-            if (words.Contains("lock file \"postmaster.pid\" already exists", StringComparison.Ordinal))
-                throw new EmbeddedPostgresException($"{folder.FullPath} is in use by a running server: stop that, or choose another folder.");
-            throw new EmbeddedPostgresException($"PostgreSQL {binaries.Version} did not start in {folder.FullPath}: {words.Trim()}");
+            string words = folder.ReadLog(logLength);
+            bool portInUse = words.Contains("could not bind", StringComparison.Ordinal);
+            // A server whose owner has just been killed is still stopping, or the sessions of a killed server notice its death one by one.
+            bool folderInUse = words.Contains("lock file \"postmaster.pid\" already exists", StringComparison.Ordinal)
+                || words.Contains("pre-existing shared memory block", StringComparison.Ordinal);
+            if (!(portInUse && port == 0) && !(folderInUse && Stopwatch.GetElapsedTime(begin) < Patience))
+                throw new EmbeddedPostgresException(
+                    portInUse ? $"Port {port} is in use on 127.0.0.1: choose another, or 0 for a free one."
+                    : folderInUse ? $"{folder.FullPath} is in use by a running server: stop that, or choose another folder."
+                    : $"PostgreSQL {binaries.Version} did not start in {folder.FullPath}: {DataFolder.LastLines(words)}");
+            await Task.Delay(RetryInterval, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    async Task<WatchedProcess?> TryStartAsync(int port, CancellationToken cancellationToken)
+    async Task<OwnedProcess?> TryStartAsync(int port, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        WatchedProcess server = await WatchedProcess.StartAsync(
-            folder.Log, folder.IsTemporary ? folder.FullPath : null, CommandLine(port), start => binaries.Apply(start, account)).ConfigureAwait(false);
+        OwnedProcess server = await OwnedProcess.StartAsync(
+            CommandLine(port), folder.Log, folder.IsTemporary ? folder.FullPath : null, start => binaries.Apply(start, account))
+            .ConfigureAwait(false);
         try
         {
             while (!PostmasterFile.IsReady(folder.Data, server.Id))
@@ -65,16 +65,13 @@ sealed class ServerLauncher(
         }
     }
 
-    IEnumerable<string> CommandLine(int port)
-    {
-        // A socket file would add a path that has a length limit and an owner; TCP is what every client here uses.
-        string[] command =
-        [
-            binaries.Program("postgres"), "-D", folder.Data, "-p", $"{port}",
-            "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
-        ];
-        return command.Concat((settings ?? new Dictionary<string, string>()).SelectMany(setting => new[] { "-c", $"{setting.Key}={setting.Value}" }));
-    }
+    // No socket file: its path has a length limit, and every client here uses TCP.
+    string[] CommandLine(int port) =>
+    [
+        binaries.Program("postgres"), "-D", folder.Data,
+        .. (settings ?? new Dictionary<string, string>()).SelectMany(setting => new[] { "-c", $"{setting.Key}={setting.Value}" }),
+        "-c", $"port={port}", "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+    ];
 
     static int FreePort()
     {

@@ -3,68 +3,52 @@ using System.Reflection;
 
 namespace Tpq.Embedded.Internal;
 
-/// <summary>A program that stops when its owner, this process, lets go of it or dies; see watch.sh for the how and why.</summary>
-sealed class WatchedProcess : IAsyncDisposable
+/// <summary>A program with a shell beside it that stops it when the owner is gone; watch.sh says how and why.</summary>
+sealed class WatchedProcess : OwnedProcess
 {
     static readonly string Script = ReadScript();
 
     readonly Process _watcher;
 
-    WatchedProcess(Process watcher, int id)
+    WatchedProcess(Process watcher, int id) : base(watcher)
     {
         _watcher = watcher;
         Id = id;
     }
 
-    /// <summary>The process id of the program itself.</summary>
-    internal int Id { get; }
+    internal override int Id { get; }
 
-    internal bool HasExited => _watcher.HasExited;
-
-    /// <param name="log">The file that gets all its words.</param>
-    /// <param name="temporary">The folder to remove when the owner lets go or dies; null for none.</param>
-    /// <param name="command">The program and its arguments.</param>
-    /// <param name="configure">Sets the account and the environment.</param>
-    internal static async Task<WatchedProcess> StartAsync(
-        string log, string? temporary, IEnumerable<string> command, Action<ProcessStartInfo> configure)
+    internal static new async Task<WatchedProcess> StartAsync(
+        string[] command, string log, string? temporary, Action<ProcessStartInfo> configure)
     {
-        string[] session = FindSessionProgram();
-        string[] line = [.. session, "/bin/sh", "-c", Script, "watch", temporary ?? "", log, .. command];
+        string[] line = [.. FindSessionProgram(), "/bin/sh", "-c", Script, "watch", temporary ?? "", log, .. command];
         var start = new ProcessStartInfo(line[0], line[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true };
         configure(start);
 
         var watcher = Process.Start(start)!;
-        // Not cancellable: the line comes at once, and a cancelled read would leave a program that nobody knows.
+        // Not cancellable: the line comes at once, and a read cut short would leave a program that nobody knows.
         string? id = await watcher.StandardOutput.ReadLineAsync(CancellationToken.None).ConfigureAwait(false);
         if (int.TryParse(id, out int number))
             return new WatchedProcess(watcher, number);
         watcher.Dispose();
-        throw new EmbeddedPostgresException($"The log {log} cannot be written, so the server was not started.");
+        throw new EmbeddedPostgresException($"{command[0]} was not started: is {log} out of reach, or full?");
     }
 
-    internal async Task<int> WaitForExitAsync(CancellationToken cancellationToken)
+    protected override async Task SignalAsync(StopMode mode)
     {
-        await _watcher.WaitForExitAsync(cancellationToken).ConfigureAwait(false);
-        return _watcher.ExitCode;
-    }
-
-    /// <summary>Stops the program with a signal (INT is fast, QUIT immediate, KILL a crash) and waits for its end.</summary>
-    internal async Task StopAsync(string signal, CancellationToken cancellationToken)
-    {
+        string signal = mode switch { StopMode.Kill => "KILL", StopMode.Immediate => "QUIT", _ => "INT" };
         try
         {
-            await _watcher.StandardInput.WriteLineAsync(signal.AsMemory(), cancellationToken).ConfigureAwait(false);
-            await _watcher.StandardInput.FlushAsync(cancellationToken).ConfigureAwait(false);
+            await _watcher.StandardInput.WriteLineAsync(signal).ConfigureAwait(false);
+            await _watcher.StandardInput.FlushAsync().ConfigureAwait(false);
         }
         catch (IOException)
         {
-            // It ended by itself.
+            // The program and its watcher have ended.
         }
-        await _watcher.WaitForExitAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Lets go: the program stops, a temporary folder goes, and both have happened on return.</summary>
-    public async ValueTask DisposeAsync()
+    protected override Task LetGoAsync()
     {
         try
         {
@@ -72,17 +56,19 @@ sealed class WatchedProcess : IAsyncDisposable
         }
         catch (IOException)
         {
-            // It ended by itself with a word unread.
+            // A signal was still to be written, but the program and its watcher have ended.
         }
-        await _watcher.WaitForExitAsync(CancellationToken.None).ConfigureAwait(false);
-        _watcher.Dispose();
+        return Task.CompletedTask;
     }
 
     /// <summary>What starts a program in a session of its own: util-linux and busybox bring setsid, macOS has perl instead.</summary>
-    static string[] FindSessionProgram() =>
-        ProgramPath.Find("setsid") is { } setsid ? [setsid]
-        : ProgramPath.Find("perl") is { } perl ? [perl, "-MPOSIX=setsid", "-e", "setsid; exec @ARGV"]
-        : throw new EmbeddedPostgresException("The server needs `setsid` or `perl` on the PATH: install util-linux or perl.");
+    static string[] FindSessionProgram()
+    {
+        string? path = Environment.GetEnvironmentVariable("PATH");
+        return ProgramPath.Find("setsid", path) is { } setsid ? [setsid]
+            : ProgramPath.Find("perl", path) is { } perl ? [perl, "-MPOSIX=setsid", "-e", "setsid; exec @ARGV"]
+            : throw new EmbeddedPostgresException("The server needs `setsid` or `perl` on the PATH: install util-linux or perl.");
+    }
 
     static string ReadScript()
     {

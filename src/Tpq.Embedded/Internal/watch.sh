@@ -22,6 +22,7 @@ owner_gone=
 trap owner_gone=yes USR1
 "$@" >&2 3<&- &
 server=$!
+trap 'kill -s INT "$server"' HUP INT TERM
 echo "$server"
 exec >&2
 
