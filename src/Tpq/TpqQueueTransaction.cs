@@ -149,6 +149,8 @@ public readonly struct TpqQueueTransaction
     NpgsqlConnection Connection()
     {
         _client.ThrowIfDisposed();
-        return _transaction.Connection ?? throw new InvalidOperationException("The transaction was committed or rolled back already.");
+        return _transaction.HasCompleted()
+            ? throw new InvalidOperationException("The transaction was committed or rolled back already.")
+            : _transaction.Connection!;
     }
 }

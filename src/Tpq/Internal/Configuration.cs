@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Data.Common;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
@@ -16,12 +17,15 @@ sealed class Configuration(Func<string, string?> variable, ILogger logger)
     static readonly (string Variable, string Parameter)[] Own =
         [("TPQ_HOST", "host"), ("TPQ_PORT", "port"), ("TPQ_DB", "dbname"), ("TPQ_USER", "user"), ("TPQ_PASS", "password")];
 
-    /// <summary>Where a connection string or URL leaves something open. PGPASSWORD, PGPASSFILE, PGUSER and the SSL files Npgsql reads itself.</summary>
-    static readonly (string Variable, string Parameter)[] Libpq =
+    /// <summary>Each with the keyword under which Npgsql keeps it.</summary>
+    static readonly (string Variable, string Parameter, string Keyword)[] Libpq =
     [
-        ("PGHOST", "host"), ("PGPORT", "port"), ("PGDATABASE", "dbname"), ("PGUSER", "user"), ("PGPASSWORD", "password"), ("PGPASSFILE", "passfile"),
-        ("PGSSLMODE", "sslmode"), ("PGSSLROOTCERT", "sslrootcert"), ("PGCONNECT_TIMEOUT", "connect_timeout"), ("PGAPPNAME", "application_name"),
-        ("PGOPTIONS", "options"), ("PGTARGETSESSIONATTRS", "target_session_attrs"), ("PGCHANNELBINDING", "channel_binding"),
+        ("PGHOST", "host", "Host"), ("PGPORT", "port", "Port"), ("PGDATABASE", "dbname", "Database"), ("PGUSER", "user", "Username"),
+        ("PGPASSWORD", "password", "Password"), ("PGPASSFILE", "passfile", "Passfile"), ("PGSSLMODE", "sslmode", "SSL Mode"),
+        ("PGSSLROOTCERT", "sslrootcert", "Root Certificate"), ("PGSSLCERT", "sslcert", "SSL Certificate"), ("PGSSLKEY", "sslkey", "SSL Key"),
+        ("PGCONNECT_TIMEOUT", "connect_timeout", "Timeout"), ("PGAPPNAME", "application_name", "Application Name"),
+        ("PGOPTIONS", "options", "Options"), ("PGTARGETSESSIONATTRS", "target_session_attrs", "Target Session Attributes"),
+        ("PGCHANNELBINDING", "channel_binding", "Channel Binding"),
     ];
 
     public static Configuration FromEnvironment(ILogger logger)
@@ -39,7 +43,8 @@ sealed class Configuration(Func<string, string?> variable, ILogger logger)
         if (variable(Url) is { } url)
             return Complete(Parse(url, Url));
         var builder = new NpgsqlConnectionStringBuilder();
-        if (!Own.Concat(Libpq.Where(l => l.Parameter is "host" or "port" or "dbname")).Any(v => variable(v.Variable) is not null))
+        string[] places = [.. Own.Select(o => o.Variable), "PGHOST", "PGPORT", "PGDATABASE"];
+        if (!places.Any(name => variable(name) is not null))
             throw new TpqConfigurationException(
                 $"No database is configured: set {Url}, for example to postgresql://user:password@localhost/database, or TPQ_HOST, TPQ_DB, TPQ_USER and TPQ_PASS.");
         foreach ((string name, string parameter) in Own)
@@ -66,22 +71,27 @@ sealed class Configuration(Func<string, string?> variable, ILogger logger)
             return ConnectionUrl.Parse(text, source);
         try
         {
-            return new NpgsqlConnectionStringBuilder(text);
+            var builder = new NpgsqlConnectionStringBuilder(text);
+            // libpq's "host=… dbname=…", with spaces between, is one long host to Npgsql.
+            if (builder.Host is null || !builder.Host.Contains('='))
+                return builder;
         }
         catch (Exception e) when (e is ArgumentException or FormatException or OverflowException)
         {
             // Npgsql's sentence may quote a value.
-            throw new TpqConfigurationException(
-                $"{source} is neither a URL (postgresql://user:password@host:port/database) nor a connection string (Host=…;Database=…;Username=…;Password=…) that Npgsql understands.");
         }
+        throw new TpqConfigurationException(
+                $"{source} is neither a URL (postgresql://user:password@host:port/database) nor a connection string (Host=…;Database=…;Username=…;Password=…) that Npgsql understands.");
     }
 
     NpgsqlConnectionStringBuilder Complete(NpgsqlConnectionStringBuilder builder)
     {
-        bool hasHost = !string.IsNullOrEmpty(builder.Host);
-        foreach ((string name, string parameter) in Libpq)
+        var given = new DbConnectionStringBuilder { ConnectionString = builder.ConnectionString };
+        // The ports of several hosts stand with the hosts.
+        bool hasPort = given.ContainsKey("Port") || (given.ContainsKey("Host") && builder.Host!.Contains(','));
+        foreach ((string name, string parameter, string keyword) in Libpq)
         {
-            if (variable(name) is { } value && !IsSet(builder, parameter, hasHost))
+            if (variable(name) is { } value && !(parameter == "port" ? hasPort : given.ContainsKey(keyword)))
                 ConnectionUrl.Set(builder, parameter, value, name);
         }
         if (string.IsNullOrEmpty(builder.Host))
@@ -93,25 +103,6 @@ sealed class Configuration(Func<string, string?> variable, ILogger logger)
         logger.ConfigFound(builder.Host, builder.Database, builder.Username);
         return builder;
     }
-
-    static bool IsSet(NpgsqlConnectionStringBuilder builder, string parameter, bool hasHost) => parameter switch
-    {
-        "host" => hasHost,
-        // Npgsql keeps the ports of several hosts with the hosts.
-        "port" => builder.ContainsKey("Port") || (hasHost && builder.Host!.Contains(',')),
-        "dbname" => builder.Database is not null,
-        "user" => builder.Username is not null,
-        "password" => builder.Password is not null,
-        "passfile" => builder.Passfile is not null,
-        "sslmode" => builder.ContainsKey("SSL Mode"),
-        "sslrootcert" => builder.RootCertificate is not null,
-        "connect_timeout" => builder.ContainsKey("Timeout"),
-        "application_name" => builder.ApplicationName is not null,
-        "options" => builder.Options is not null,
-        "target_session_attrs" => builder.TargetSessionAttributes is not null,
-        "channel_binding" => builder.ContainsKey("Channel Binding"),
-        _ => throw new ArgumentOutOfRangeException(nameof(parameter), parameter, null),
-    };
 
     /// <summary>libpq's default is a Unix socket in the folder that its distribution chose, and localhost where there is none.</summary>
     static string DefaultHost(int port) =>

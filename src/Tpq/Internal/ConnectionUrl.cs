@@ -51,6 +51,7 @@ static class ConnectionUrl
             switch (name)
             {
                 case "host" or "hostaddr": builder.Host = value; break;
+                case "port" when value.Contains(','): builder.Host = JoinHosts(builder.Host?.Split(',') ?? [], value.Split(',')); break;
                 case "port": builder.Port = Number(value, 1, 65535); break;
                 case "dbname": builder.Database = value; break;
                 case "user": builder.Username = value; break;
@@ -116,14 +117,21 @@ static class ConnectionUrl
             Set(builder, "port", ports[0], source);
             return;
         }
-        // Npgsql takes ports of several hosts in the host list.
-        builder.Host = string.Join(',', all.Zip(ports, (host, port) => Port(port) is { } p ? $"{Bracketed(host)}:{p}" : Bracketed(host)));
-
-        string? Port(string port)
+        try
         {
-            Set(new NpgsqlConnectionStringBuilder(), "port", port, source);
-            return port.Length == 0 ? null : port;
+            builder.Host = JoinHosts(all, ports);
         }
+        catch (Exception e) when (e is ArgumentException or FormatException or OverflowException)
+        {
+            throw new TpqConfigurationException($"{source} has a value for \"port\" that cannot be used.");
+        }
+    }
+
+    /// <summary>Npgsql takes the ports of several hosts in the host list.</summary>
+    static string JoinHosts(IReadOnlyCollection<string> hosts, IReadOnlyCollection<string> ports)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(ports.Count, hosts.Count);
+        return string.Join(',', hosts.Zip(ports, (host, port) => port.Length == 0 ? Bracketed(host) : $"{Bracketed(host)}:{Number(port, 1, 65535)}"));
     }
 
     static string Bracketed(string host) => host.Contains(':') ? $"[{host}]" : host;

@@ -13,4 +13,18 @@ static class Connections
         using var suppressed = new TransactionScope(TransactionScopeOption.Suppress, TransactionScopeAsyncFlowOption.Enabled);
         return await dataSource.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
     }
+
+    /// <summary>Whether it was committed, rolled back or disposed. The driver keeps that to itself, but for a property that throws.</summary>
+    public static bool HasCompleted(this NpgsqlTransaction transaction)
+    {
+        try
+        {
+            _ = transaction.IsolationLevel;
+            return false;
+        }
+        catch (InvalidOperationException)
+        {
+            return true;
+        }
+    }
 }

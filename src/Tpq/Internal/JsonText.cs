@@ -54,16 +54,19 @@ static class JsonText
         }
         catch (JsonException e)
         {
-            throw At(text, OffsetOf(text, e), Reason(text, e, reader));
+            int offset = OffsetOf(text, e);
+            throw At(text, offset, Reason(text, e, offset, reader));
         }
         return utf8;
     }
 
-    static string Reason(ReadOnlySpan<byte> text, JsonException e, Utf8JsonReader reader)
+    static string Reason(ReadOnlySpan<byte> text, JsonException e, int offset, Utf8JsonReader reader)
     {
         if (text.Trim(" \t\r\n"u8).IsEmpty)
             return "it is empty";
-        if (reader.CurrentDepth >= MaxDepth)
+        // The reader counts an opening bracket from the token after it.
+        int depth = reader.CurrentDepth + (reader.TokenType is JsonTokenType.StartArray or JsonTokenType.StartObject ? 1 : 0);
+        if (depth >= MaxDepth && offset < text.Length && text[offset] is (byte)'[' or (byte)'{')
             return $"nested deeper than {MaxDepth:N0} levels";
         // The reader's own sentence, up to the position that it appends and that we say in our own way.
         int end = e.Message.IndexOf(" LineNumber:", StringComparison.Ordinal);

@@ -24,7 +24,7 @@ sealed class OwnTransaction : IAsyncDisposable
     public NpgsqlTransaction Transaction { get; }
 
     /// <summary>Whether it was committed or rolled back, by us or by the user who called <see cref="Transaction"/>'s own method.</summary>
-    public bool HasEnded => _ended || Connection.State != ConnectionState.Open || Transaction.Connection is null;
+    public bool HasEnded => _ended || Connection.State != ConnectionState.Open || Transaction.HasCompleted();
 
     /// <summary>Begins one. BEGIN costs no round trip of its own: the driver sends it with the first statement.</summary>
     public static async Task<OwnTransaction> BeginAsync(NpgsqlDataSource dataSource, CancellationToken cancellationToken)
