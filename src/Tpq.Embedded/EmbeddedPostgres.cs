@@ -6,6 +6,10 @@ namespace Tpq.Embedded;
 /// A PostgreSQL server of one's own on 127.0.0.1, for demos, development, tests and benchmarks. It stops when disposed, and also when
 /// this process ends in any other way. The methods that stop and start it are not for concurrent use.
 /// </summary>
+/// <remarks>
+/// On Windows, where this is not tested, a temporary folder stays when this process is killed, and PostgreSQL refuses to run from an
+/// elevated one.
+/// </remarks>
 public sealed class EmbeddedPostgres : IAsyncDisposable
 {
     const string Host = "127.0.0.1";
@@ -64,10 +68,11 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         EmbeddedPostgresOptions options, Surroundings surroundings, CancellationToken cancellationToken)
     {
         ServerAccount account = surroundings.Account;
+        ServerBinaries binaries = await new BinarySearch(surroundings, options)
+            .FindAsync(DataFolder.MadeBy(options.DataDirectory), cancellationToken).ConfigureAwait(false);
         DataFolder folder = await DataFolder.OpenAsync(options.DataDirectory, account, cancellationToken).ConfigureAwait(false);
         try
         {
-            ServerBinaries binaries = await new BinarySearch(surroundings, options).FindAsync(folder.MadeBy, cancellationToken).ConfigureAwait(false);
             await folder.FillAsync(binaries, account, cancellationToken).ConfigureAwait(false);
             var launcher = new ServerLauncher(folder, binaries, account, options.Settings);
             (OwnedProcess server, int port) = await launcher.StartAsync(options.Port, cancellationToken).ConfigureAwait(false);

@@ -19,6 +19,18 @@ public sealed class OwnerTests
     }
 
     [Fact]
+    public async Task Server_IsGoneWithItsTemporaryFolder_WhenTheOwnersGroupIsKilled()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no process groups to signal");
+        using Owner owner = await Owner.StartAsync();
+
+        owner.SignalGroup("KILL");
+
+        await Waiting.ForAsync("the server is gone", () => !Waiting.IsRunning(owner.Server));
+        await Waiting.ForAsync("its folder is gone", () => !Directory.Exists(owner.Folder));
+    }
+
+    [Fact]
     public async Task Server_IsGoneAndItsFolderStays_WhenTheOwnerOfAKeptFolderIsKilled()
     {
         using var folder = new TemporaryFolder();
@@ -39,7 +51,7 @@ public sealed class OwnerTests
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no process groups to signal");
         using Owner owner = await Owner.StartAsync();
 
-        Process.Start("sh", ["-c", $"kill -s INT -- -{owner.Process.Id}"]).WaitForExit();
+        owner.SignalGroup("INT");
         Assert.Equal("interrupted", await owner.Process.StandardOutput.ReadLineAsync(Token));
 
         // A server that got the signal too is gone by then.
@@ -64,6 +76,12 @@ public sealed class OwnerTests
             string folder = (await process.StandardOutput.ReadLineAsync(Token))!;
             string server = (await File.ReadAllLinesAsync(Path.Combine(folder, "data", "postmaster.pid"), Token))[0];
             return new Owner(process, connectionString, folder, int.Parse(server, CultureInfo.InvariantCulture));
+        }
+
+        internal void SignalGroup(string signal)
+        {
+            using var kill = Process.Start("sh", ["-c", $"kill -s {signal} -- -{Process.Id}"]);
+            kill.WaitForExit();
         }
 
         public void Dispose()

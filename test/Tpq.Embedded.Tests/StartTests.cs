@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using Tpq.Embedded.Internal;
 
 namespace Tpq.Embedded.Tests;
 
@@ -91,6 +92,17 @@ public sealed class StartTests(ITestOutputHelper output)
             () => EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions { Port = port }, Token));
 
         Assert.StartsWith($"Port {port} is in use", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task StartAsync_RunsAsNobody_WhenRootHasNoAccountForPostgres()
+    {
+        Assert.SkipUnless(!OperatingSystem.IsWindows() && Environment.IsPrivilegedProcess, "only root runs the server as another account");
+        Surroundings surroundings = Surroundings.Current with { Account = new ServerAccount("nobody") };
+
+        await using EmbeddedPostgres postgres = await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions(), surroundings, Token);
+
+        Assert.Equal(1, await Query.RunAsync(postgres, "select 1", Token));
     }
 
     [Fact]

@@ -63,18 +63,11 @@ sealed partial class BinaryCache(Surroundings surroundings)
 
     void MakeCache()
     {
-        Directory.CreateDirectory(surroundings.Cache);
-        // The account that runs the server reads here, whatever the caller's umask.
-        if (surroundings.Account.Name is not null && !OperatingSystem.IsWindows())
-            File.SetUnixFileMode(surroundings.Cache, File.GetUnixFileMode(surroundings.Cache) | ReadAndEnter);
-
+        surroundings.Account.MakeFolder(surroundings.Cache);
         foreach (string abandoned in Directory.EnumerateDirectories(surroundings.Cache, UnfinishedPrefix + "*"))
             if (DateTime.UtcNow - Directory.GetLastWriteTimeUtc(abandoned) > AbandonedAfter)
                 Directory.Delete(abandoned, recursive: true);
     }
-
-    const UnixFileMode ReadAndEnter =
-        UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
 
     /// <summary>A folder has its programs in <c>bin</c>, or is the tree of Debian's packages.</summary>
     static CachedServer? Open(string folder)

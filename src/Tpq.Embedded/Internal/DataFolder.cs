@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 
 namespace Tpq.Embedded.Internal;
@@ -31,11 +32,15 @@ sealed class DataFolder
 
     internal string Password { get; private set; } = "";
 
+    internal long LogLength => File.Exists(Log) ? new FileInfo(Log).Length : 0;
+
     string PasswordFile => Path.Combine(FullPath, "password");
 
-    /// <summary>The major version that made the data; null before there is any.</summary>
-    internal int? MadeBy =>
-        Directory.Exists(Data) ? int.Parse(File.ReadAllText(Path.Combine(Data, "PG_VERSION")).Trim(), provider: null) : null;
+    /// <summary>The major version that made the data of a folder; null before there is any.</summary>
+    internal static int? MadeBy(string? path) =>
+        path is not null && Path.Combine(path, "data", "PG_VERSION") is var file && File.Exists(file)
+            ? int.Parse(File.ReadAllText(file).Trim(), CultureInfo.InvariantCulture)
+            : null;
 
     /// <summary>Opens the given folder, or makes a temporary one for null.</summary>
     internal static async Task<DataFolder> OpenAsync(string? path, ServerAccount account, CancellationToken cancellationToken)
@@ -79,8 +84,6 @@ sealed class DataFolder
         Directory.Move(unfinished, Data);
     }
 
-    internal long LogLength => File.Exists(Log) ? new FileInfo(Log).Length : 0;
-
     /// <summary>The log after a position.</summary>
     internal string ReadLog(long start)
     {
@@ -104,7 +107,7 @@ sealed class DataFolder
             throw new EmbeddedPostgresException($"{FullPath} is not empty and does not come from an earlier start: choose another folder.");
 
         bool isNew = !Directory.Exists(FullPath);
-        Directory.CreateDirectory(FullPath);
+        account.MakeFolder(FullPath);
         if (await account.FindBarrierAsync(Path.GetDirectoryName(FullPath)!, cancellationToken).ConfigureAwait(false) is { } barrier)
         {
             if (isNew)

@@ -8,6 +8,9 @@ namespace Tpq.Embedded.Internal;
 /// </summary>
 sealed record ServerAccount(string? Name)
 {
+    const UnixFileMode ReadAndEnter =
+        UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute;
+
     internal static ServerAccount Current { get; } = Choose();
 
     static ServerAccount Choose()
@@ -37,6 +40,18 @@ sealed record ServerAccount(string? Name)
         start.UserName = Name;
         // The caller's folder may be out of reach.
         start.WorkingDirectory = "/";
+    }
+
+    /// <summary>Makes a folder and its missing parents, all of which this account can enter, whatever the caller's umask.</summary>
+    internal void MakeFolder(string path)
+    {
+        if (Directory.Exists(path))
+            return;
+        if (Path.GetDirectoryName(path) is { } parent)
+            MakeFolder(parent);
+        Directory.CreateDirectory(path);
+        if (Name is not null && !OperatingSystem.IsWindows())
+            File.SetUnixFileMode(path, File.GetUnixFileMode(path) | ReadAndEnter);
     }
 
     /// <summary>Hands a folder or file of the caller's over to this account.</summary>

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace Tpq.Embedded.Internal;
@@ -43,8 +44,8 @@ sealed partial record ServerBinaries(string BinDirectory, Version Version, strin
         if (result.ExitCode != 0 || !match.Success)
             return (null, $"{binaries.Program("postgres")} does not run: {result.Complaint}");
 
-        int major = int.Parse(match.Groups[1].ValueSpan, provider: null);
-        int minor = match.Groups[2].Success ? int.Parse(match.Groups[2].ValueSpan, provider: null) : 0;
+        int major = int.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture);
+        int minor = match.Groups[2].Success ? int.Parse(match.Groups[2].ValueSpan, CultureInfo.InvariantCulture) : 0;
         return major < OldestMajor
             ? (null, $"{folder} holds PostgreSQL {major}, which is older than {OldestMajor}")
             : (binaries with { Version = new Version(major, minor) }, null);

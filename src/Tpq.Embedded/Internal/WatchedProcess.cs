@@ -74,6 +74,7 @@ sealed class WatchedProcess : OwnedProcess
     {
         using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream("watch.sh")!;
         using var reader = new StreamReader(stream);
-        return reader.ReadToEnd();
+        // The script is an argument, so `ps` shows it; the comments are for readers of the source.
+        return string.Join('\n', reader.ReadToEnd().Split('\n').Where(line => line.Trim() is not ("" or ['#', ..])));
     }
 }
