@@ -61,7 +61,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     /// <exception cref="OperationCanceledException">
     /// The token was cancelled; the server is stopped and its temporary folder gone.
     /// </exception>
-    public static Task<EmbeddedPostgres> StartAsync(EmbeddedPostgresOptions? options = null, CancellationToken cancellationToken = default) =>
+    public static Task<EmbeddedPostgres> StartAsync(
+        EmbeddedPostgresOptions? options = null, CancellationToken cancellationToken = default) =>
         StartAsync(options ?? new EmbeddedPostgresOptions(), Surroundings.Current, cancellationToken);
 
     internal static async Task<EmbeddedPostgres> StartAsync(

@@ -3,7 +3,8 @@
 using System.Runtime.InteropServices;
 using Tpq.Embedded;
 
-await using EmbeddedPostgres postgres = await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions { DataDirectory = args.FirstOrDefault() });
+var options = new EmbeddedPostgresOptions { DataDirectory = args.FirstOrDefault() };
+await using EmbeddedPostgres postgres = await EmbeddedPostgres.StartAsync(options);
 using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context =>
 {
     context.Cancel = true;

@@ -79,11 +79,13 @@ public sealed class BinarySearchTests : IDisposable
         ServerBinaries server = await FindAsync(Surroundings.Current);
         string other = FakeServer("other", $"echo 'postgres (PostgreSQL) {server.Version.Major + 1}devel'");
 
-        ServerBinaries found = await new BinarySearch(Bare with { UsualFolders = [other, server.BinDirectory] }, new EmbeddedPostgresOptions())
-            .FindAsync(server.Version.Major, Token);
+        Surroundings both = Bare with { UsualFolders = [other, server.BinDirectory] };
 
-        Assert.Equal(server.BinDirectory, found.BinDirectory);
-        Assert.Equal(other, (await FindAsync(Bare with { UsualFolders = [other, server.BinDirectory] })).BinDirectory);
+        ServerBinaries any = await FindAsync(both);
+        ServerBinaries fitting = await new BinarySearch(both, new EmbeddedPostgresOptions()).FindAsync(server.Version.Major, Token);
+
+        Assert.Equal(other, any.BinDirectory);
+        Assert.Equal(server.BinDirectory, fitting.BinDirectory);
     }
 
     [Fact]
@@ -210,10 +212,10 @@ public sealed class BinarySearchTests : IDisposable
 
     async Task AssertRunsAsync(ServerBinaries binaries)
     {
-        var options = new EmbeddedPostgresOptions { DataDirectory = _folder["data"] };
-        DataFolder folder = await DataFolder.OpenAsync(options.DataDirectory, ServerAccount.Current, Token);
-        await folder.FillAsync(binaries, ServerAccount.Current, Token);
-        (OwnedProcess server, _) = await new ServerLauncher(folder, binaries, ServerAccount.Current, settings: null).StartAsync(port: 0, Token);
+        ServerAccount account = ServerAccount.Current;
+        DataFolder folder = await DataFolder.OpenAsync(_folder["data"], account, Token);
+        await folder.FillAsync(binaries, account, Token);
+        (OwnedProcess server, _) = await new ServerLauncher(folder, binaries, account, settings: null).StartAsync(port: 0, Token);
         await server.DisposeAsync();
     }
 

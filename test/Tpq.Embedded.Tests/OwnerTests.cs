@@ -40,7 +40,8 @@ public sealed class OwnerTests
         owner.Process.Kill();
 
         // At once, while the server is still stopping.
-        await using EmbeddedPostgres next = await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions { DataDirectory = owner.Folder }, Token);
+        var options = new EmbeddedPostgresOptions { DataDirectory = owner.Folder };
+        await using EmbeddedPostgres next = await EmbeddedPostgres.StartAsync(options, Token);
         Assert.False(Waiting.IsRunning(owner.Server));
         Assert.Equal(42, await Query.RunAsync(next, "select x from kept", Token));
     }
@@ -71,7 +72,8 @@ public sealed class OwnerTests
         {
             string program = Path.Combine(AppContext.BaseDirectory, "Tpq.Embedded.Owner" + (OperatingSystem.IsWindows() ? ".exe" : ""));
             string[] command = OperatingSystem.IsWindows() ? [program, .. arguments] : ["setsid", program, .. arguments];
-            var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+            var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true };
+            var process = Process.Start(start)!;
             string connectionString = (await process.StandardOutput.ReadLineAsync(Token))!;
             string folder = (await process.StandardOutput.ReadLineAsync(Token))!;
             string server = (await File.ReadAllLinesAsync(Path.Combine(folder, "data", "postmaster.pid"), Token))[0];

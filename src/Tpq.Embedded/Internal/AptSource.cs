@@ -10,59 +10,60 @@ sealed partial class AptSource(Surroundings surroundings) : BinarySource(surroun
 {
     internal override async Task<CachedServer> FetchAsync(int? major, Action<string> say, CancellationToken cancellationToken)
     {
-        string aptGet = Find("apt-get"), aptCache = Find("apt-cache"), dpkgDeb = Find("dpkg-deb");
+        string aptGet = Find("apt-get");
         string lists = Directory.CreateTempSubdirectory("tpq-apt-").FullName;
         try
         {
-            try
-            {
-                return await FetchAsync(options: []).ConfigureAwait(false);
-            }
-            catch (FetchException)
-            {
-                // The machine's package lists are missing or out of date. Fresh ones of our own need no root and change nothing of it.
-                say("fetching apt's package lists");
-                string[] options = await FetchListsAsync(aptGet, lists, cancellationToken).ConfigureAwait(false);
-                return await FetchAsync(options).ConfigureAwait(false);
-            }
+            return await DownloadAsync(aptGet, options: [], major, say, cancellationToken).ConfigureAwait(false);
+        }
+        catch (FetchException)
+        {
+            // The machine's package lists are missing or out of date. Fresh ones of our own need no root and change nothing of it.
+            say("fetching apt's package lists");
+            string[] options = await FetchListsAsync(aptGet, lists, cancellationToken).ConfigureAwait(false);
+            return await DownloadAsync(aptGet, options, major, say, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
             Directory.Delete(lists, recursive: true);
         }
+    }
 
-        async Task<CachedServer> FetchAsync(string[] options)
+    async Task<CachedServer> DownloadAsync(
+        string aptGet, string[] options, int? major, Action<string> say, CancellationToken cancellationToken)
+    {
+        string dpkgDeb = Find("dpkg-deb");
+        string server = major is null ? await FindNewestAsync(options, cancellationToken).ConfigureAwait(false) : $"postgresql-{major}";
+        IEnumerable<string> libraries = await FindMissingLibrariesAsync(aptGet, options, server, cancellationToken).ConfigureAwait(false);
+        string[] packages = [server, .. libraries];
+        say($"fetching PostgreSQL with `apt-get download {string.Join(' ', packages)}` into {Surroundings.Cache}");
+        return await new BinaryCache(Surroundings)
+            .AddAsync($"{server}-apt-{RuntimeInformation.RuntimeIdentifier}", UnpackAsync, cancellationToken).ConfigureAwait(false);
+
+        async Task<string> UnpackAsync(string folder)
         {
-            string server = major is null ? await NewestAsync(aptCache, options, cancellationToken).ConfigureAwait(false) : $"postgresql-{major}";
-            string[] packages = [server, .. await MissingLibrariesAsync(aptGet, options, server, cancellationToken).ConfigureAwait(false)];
-            say($"fetching PostgreSQL with `apt-get download {string.Join(' ', packages)}` into {Surroundings.Cache}");
-            return await new BinaryCache(Surroundings).AddAsync($"{server}-apt-{RuntimeInformation.RuntimeIdentifier}", Unpack, cancellationToken)
-                .ConfigureAwait(false);
-
-            async Task<string> Unpack(string folder)
-            {
-                await RunAsync(aptGet, [.. options, "download", .. packages], folder, cancellationToken).ConfigureAwait(false);
-                string root = Path.Combine(folder, "root");
-                foreach (string package in Directory.EnumerateFiles(folder, "*.deb"))
-                    await RunAsync(dpkgDeb, ["-x", package, root], folder, cancellationToken).ConfigureAwait(false);
-                // Without LLVM, which is larger than all the rest, PostgreSQL does without compiled queries only if this is missing too.
-                foreach (string jit in Directory.EnumerateFiles(root, "llvmjit.so", SearchOption.AllDirectories))
-                    File.Delete(jit);
-                return root;
-            }
+            await RunAsync(aptGet, [.. options, "download", .. packages], folder, cancellationToken).ConfigureAwait(false);
+            string root = Path.Combine(folder, "root");
+            foreach (string package in Directory.EnumerateFiles(folder, "*.deb"))
+                await RunAsync(dpkgDeb, ["-x", package, root], folder, cancellationToken).ConfigureAwait(false);
+            // LLVM, larger than all the rest, stays out; without this file PostgreSQL does not look for it.
+            foreach (string jit in Directory.EnumerateFiles(root, "llvmjit.so", SearchOption.AllDirectories))
+                File.Delete(jit);
+            return root;
         }
     }
 
     /// <summary>The server package that the distribution's package `postgresql` stands for.</summary>
-    static async Task<string> NewestAsync(string aptCache, string[] options, CancellationToken cancellationToken)
+    async Task<string> FindNewestAsync(string[] options, CancellationToken cancellationToken)
     {
-        string words = await RunAsync(aptCache, [.. options, "depends", "postgresql"], Path.GetTempPath(), cancellationToken).ConfigureAwait(false);
+        string[] arguments = [.. options, "depends", "postgresql"];
+        string words = await RunAsync(Find("apt-cache"), arguments, Path.GetTempPath(), cancellationToken).ConfigureAwait(false);
         Match match = ServerPackage().Match(words);
         return match.Success ? match.Value : throw new FetchException("apt knows no package postgresql");
     }
 
     /// <summary>The libraries that an installation of the server would bring along.</summary>
-    static async Task<IEnumerable<string>> MissingLibrariesAsync(
+    static async Task<IEnumerable<string>> FindMissingLibrariesAsync(
         string aptGet, string[] options, string server, CancellationToken cancellationToken)
     {
         string[] arguments = [.. options, "install", "--simulate", "--no-install-recommends", server];

@@ -40,9 +40,10 @@ sealed partial class BinaryCache(Surroundings surroundings)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new FetchException($"the cache folder cannot be made: {e.Message}");
+            throw new FetchException($"{surroundings.Cache} cannot be written: {e.Message}");
         }
-        string unfinished = Directory.CreateDirectory(Path.Combine(surroundings.Cache, UnfinishedPrefix + Guid.NewGuid().ToString("N"))).FullName;
+        string unfinished = Path.Combine(surroundings.Cache, UnfinishedPrefix + Guid.NewGuid().ToString("N"));
+        Directory.CreateDirectory(unfinished);
         try
         {
             string fetched = await fetch(unfinished).ConfigureAwait(false);
@@ -50,9 +51,11 @@ sealed partial class BinaryCache(Surroundings surroundings)
                 await Command.RunAsync("chmod", ["-R", "a+rX", fetched], _ => { }, cancellationToken).ConfigureAwait(false);
             Directory.Move(fetched, target);
         }
-        catch (IOException) when (Directory.Exists(target))
+        catch (IOException e)
         {
-            // Another process was faster; its copy is as good.
+            // Another process may have been faster; its copy is as good.
+            if (!Directory.Exists(target))
+                throw new FetchException($"{target} cannot be written: {e.Message}");
         }
         finally
         {
@@ -72,13 +75,15 @@ sealed partial class BinaryCache(Surroundings surroundings)
     /// <summary>A folder has its programs in <c>bin</c>, or is the tree of Debian's packages.</summary>
     static CachedServer? Open(string folder)
     {
-        string[] bins = [.. UsualFolders.Expand(Path.Combine(folder, "usr", "lib", "postgresql", "*", "bin"))];
-        if (bins.Length == 0)
-            return Directory.Exists(Path.Combine(folder, "bin")) ? new CachedServer(Path.Combine(folder, "bin"), LibraryPath: null) : null;
+        string bin = Path.Combine(folder, "bin");
+        if (Directory.Exists(bin))
+            return new CachedServer(bin, LibraryPath: null);
 
+        string? debianBin = UsualFolders.Expand(Path.Combine(folder, "usr", "lib", "postgresql", "*", "bin")).FirstOrDefault();
         string[] parents = [Path.Combine(folder, "usr", "lib"), Path.Combine(folder, "lib")];
-        IEnumerable<string> libraries = parents.Where(Directory.Exists).SelectMany(parent => Directory.EnumerateDirectories(parent, "*-linux-gnu*"));
-        return new CachedServer(bins[0], string.Join(':', libraries));
+        IEnumerable<string> libraries = parents.Where(Directory.Exists)
+            .SelectMany(parent => Directory.EnumerateDirectories(parent, "*-linux-gnu*"));
+        return debianBin is null ? null : new CachedServer(debianBin, string.Join(':', libraries));
     }
 
     [GeneratedRegex("^postgresql-([0-9]+)")]

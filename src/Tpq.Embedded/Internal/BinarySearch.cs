@@ -10,13 +10,16 @@ sealed class BinarySearch(Surroundings surroundings, EmbeddedPostgresOptions opt
     internal async Task<ServerBinaries> FindAsync(int? major, CancellationToken cancellationToken)
     {
         if (surroundings.Override is { Length: > 0 } named)
-            return await TryAsync(new CachedServer(named, LibraryPath: null), major, cancellationToken).ConfigureAwait(false)
+        {
+            var candidate = new CachedServer(Path.GetFullPath(named), LibraryPath: null);
+            return await TryAsync(candidate, major, cancellationToken).ConfigureAwait(false)
                 ?? throw new EmbeddedPostgresException($"TPQ_PG_BIN cannot be used: {_problems[0]}.");
+        }
 
         IEnumerable<CachedServer> installed = ProgramPath.Folders(surroundings.Path).Concat(surroundings.UsualFolders)
             .Where(ServerBinaries.IsServer).Select(Resolve).Distinct().Select(folder => new CachedServer(folder, LibraryPath: null));
-        foreach (CachedServer candidate in installed.Concat(new BinaryCache(surroundings).Servers()))
-            if (await TryAsync(candidate, major, cancellationToken).ConfigureAwait(false) is { } binaries)
+        foreach (CachedServer server in installed.Concat(new BinaryCache(surroundings).Servers()))
+            if (await TryAsync(server, major, cancellationToken).ConfigureAwait(false) is { } binaries)
                 return binaries;
 
         if (options.Offline)
@@ -24,9 +27,10 @@ sealed class BinarySearch(Surroundings surroundings, EmbeddedPostgresOptions opt
         else if (await FetchAsync(major, cancellationToken).ConfigureAwait(false) is { } fetched)
             return fetched;
 
+        string version = major is null ? $"{ServerBinaries.OldestMajor} or newer" : $"{major}, which made the data,";
         throw new EmbeddedPostgresException(
-            $"No PostgreSQL server {(major is null ? $"of version {ServerBinaries.OldestMajor} or newer" : $"of version {major}, which made the data,")} " +
-            $"was found ({string.Join("; ", _problems)}): {InstallHint.For(surroundings.Path)}, or set TPQ_PG_BIN to the folder of its programs.");
+            $"No PostgreSQL server of version {version} was found ({string.Join("; ", _problems)}): " +
+            $"{InstallHint.For(surroundings.Path)}, or set TPQ_PG_BIN to the folder of its programs.");
     }
 
     async Task<ServerBinaries?> FetchAsync(int? major, CancellationToken cancellationToken)
@@ -62,8 +66,8 @@ sealed class BinarySearch(Surroundings surroundings, EmbeddedPostgresOptions opt
     /// <summary>The folder of the real programs when the PATH has links to them.</summary>
     static string Resolve(string folder)
     {
-        string program = Path.Combine(folder, ServerBinaries.Executable("postgres"));
+        string program = Path.GetFullPath(Path.Combine(folder, ServerBinaries.Executable("postgres")));
         string real = Path.GetDirectoryName(File.ResolveLinkTarget(program, returnFinalTarget: true)?.FullName ?? program)!;
-        return ServerBinaries.IsServer(real) ? real : folder;
+        return ServerBinaries.IsServer(real) ? real : Path.GetDirectoryName(program)!;
     }
 }

@@ -24,8 +24,8 @@ abstract class BinarySource(Surroundings surroundings)
         string complaint;
         try
         {
-            Command.Result result = await Command.RunAsync(program, arguments, start => start.WorkingDirectory = workingDirectory, cancellationToken)
-                .ConfigureAwait(false);
+            Command.Result result = await Command
+                .RunAsync(program, arguments, start => start.WorkingDirectory = workingDirectory, cancellationToken).ConfigureAwait(false);
             if (result.ExitCode == 0)
                 return result.Output;
             complaint = result.Complaint;

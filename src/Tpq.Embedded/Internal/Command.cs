@@ -8,7 +8,8 @@ static class Command
     internal readonly record struct Result(int ExitCode, string Output, string Error)
     {
         /// <summary>The start of its complaint, on one line: npm and apt begin with the cause.</summary>
-        internal string Complaint => string.Join(' ', Error.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Take(4));
+        internal string Complaint =>
+            string.Join(' ', Error.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Take(4));
     }
 
     internal static async Task<Result> RunAsync(

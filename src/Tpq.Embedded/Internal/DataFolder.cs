@@ -45,14 +45,15 @@ sealed class DataFolder
     /// <summary>Opens the given folder, or makes a temporary one for null.</summary>
     internal static async Task<DataFolder> OpenAsync(string? path, ServerAccount account, CancellationToken cancellationToken)
     {
-        bool isTemporary = path is null;
-        var folder = new DataFolder(path is null ? Directory.CreateTempSubdirectory("tpq-pg-").FullName : Path.GetFullPath(path), isTemporary);
+        DataFolder folder = path is null
+            ? new DataFolder(Directory.CreateTempSubdirectory("tpq-pg-").FullName, isTemporary: true)
+            : new DataFolder(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)), isTemporary: false);
         try
         {
             await folder.PrepareAsync(account, cancellationToken).ConfigureAwait(false);
             return folder;
         }
-        catch when (isTemporary)
+        catch when (folder.IsTemporary)
         {
             folder.Remove();
             throw;

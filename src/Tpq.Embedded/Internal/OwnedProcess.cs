@@ -26,7 +26,8 @@ abstract class OwnedProcess(Process process) : IAsyncDisposable
     /// <param name="log">The file that gets all its words.</param>
     /// <param name="temporary">The folder to remove when the owner lets go or dies; null for none. On Windows it stays.</param>
     /// <param name="configure">Sets the account and the environment.</param>
-    internal static async Task<OwnedProcess> StartAsync(string[] command, string log, string? temporary, Action<ProcessStartInfo> configure) =>
+    internal static async Task<OwnedProcess> StartAsync(
+        string[] command, string log, string? temporary, Action<ProcessStartInfo> configure) =>
         OperatingSystem.IsWindows()
             ? JobProcess.Start(command, log, configure)
             : await WatchedProcess.StartAsync(command, log, temporary, configure).ConfigureAwait(false);

@@ -59,7 +59,8 @@ sealed record ServerAccount(string? Name)
     {
         if (Name is null)
             return;
-        Command.Result result = await Command.RunAsync("chown", ["-Rh", $"{Name}:", path], _ => { }, cancellationToken).ConfigureAwait(false);
+        Command.Result result = await Command
+            .RunAsync("chown", ["-Rh", $"{Name}:", path], _ => { }, cancellationToken).ConfigureAwait(false);
         if (result.ExitCode != 0)
             throw new EmbeddedPostgresException($"{path} cannot be handed to the account `{Name}`: {result.Complaint}");
     }

@@ -33,7 +33,8 @@ sealed partial record ServerBinaries(string BinDirectory, Version Version, strin
         Command.Result result;
         try
         {
-            result = await Command.RunAsync(binaries.Program("postgres"), ["--version"], start => binaries.Apply(start, account), cancellationToken)
+            result = await Command
+                .RunAsync(binaries.Program("postgres"), ["--version"], start => binaries.Apply(start, account), cancellationToken)
                 .ConfigureAwait(false);
         }
         catch (Win32Exception e)

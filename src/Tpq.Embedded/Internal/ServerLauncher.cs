@@ -30,7 +30,8 @@ sealed class ServerLauncher(
             // A server whose owner has just been killed is still stopping, or the sessions of a killed server notice its death one by one.
             bool folderInUse = words.Contains("lock file \"postmaster.pid\" already exists", StringComparison.Ordinal)
                 || words.Contains("pre-existing shared memory block", StringComparison.Ordinal);
-            if (!(portInUse && port == 0) && !(folderInUse && Stopwatch.GetElapsedTime(begin) < Patience))
+            bool mayPass = folderInUse || (portInUse && port == 0);
+            if (!mayPass || Stopwatch.GetElapsedTime(begin) > Patience)
                 throw new EmbeddedPostgresException(
                     portInUse ? $"Port {port} is in use on 127.0.0.1: choose another, or 0 for a free one."
                     : folderInUse ? $"{folder.FullPath} is in use by a running server: stop that, or choose another folder."

@@ -30,9 +30,9 @@ sealed record Surroundings
         string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
         string folder =
             OperatingSystem.IsWindows() ? Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData)
-            : OperatingSystem.IsMacOS() ? (Environment.IsPrivilegedProcess ? "/Library/Caches" : System.IO.Path.Combine(home, "Library", "Caches"))
             // The account that runs the server cannot enter root's home.
-            : Environment.IsPrivilegedProcess ? "/var/cache"
+            : Environment.IsPrivilegedProcess ? (OperatingSystem.IsMacOS() ? "/Library/Caches" : "/var/cache")
+            : OperatingSystem.IsMacOS() ? System.IO.Path.Combine(home, "Library", "Caches")
             : Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } xdg ? xdg
             : System.IO.Path.Combine(home, ".cache");
         return System.IO.Path.Combine(folder, "tpq");

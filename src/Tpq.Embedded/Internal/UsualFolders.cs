@@ -25,7 +25,10 @@ static class UsualFolders
     }
 
     static string[] Patterns() =>
-        OperatingSystem.IsWindows() ? [Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.ProgramFiles), "PostgreSQL", @"*\bin")]
+        OperatingSystem.IsWindows() ?
+        [
+            Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.ProgramFiles), "PostgreSQL", "*", "bin"),
+        ]
         : OperatingSystem.IsMacOS() ?
         [
             "/opt/homebrew/opt/postgresql@*/bin", "/usr/local/opt/postgresql@*/bin",
@@ -34,6 +37,7 @@ static class UsualFolders
         :
         [
             // Debian and Ubuntu; Red Hat from PostgreSQL's own packages; SUSE; Alpine; the distributions with one version.
-            "/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/lib/postgresql*/bin", "/usr/libexec/postgresql*", "/usr/local/pgsql/bin", "/usr/bin",
+            "/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/lib/postgresql*/bin", "/usr/libexec/postgresql*",
+            "/usr/local/pgsql/bin", "/usr/bin",
         ];
 }
