@@ -1,1 +1,3 @@
-return 0;
+using Tpq.Cli;
+
+return await CommandLine.RunAsync(args);

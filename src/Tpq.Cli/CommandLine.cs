@@ -1,0 +1,52 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using Tpq.Cli.Commands;
+
+namespace Tpq.Cli;
+
+/// <summary>The whole command: its verbs, and how a line of words is parsed and run.</summary>
+static class CommandLine
+{
+    /// <summary>No <c>@file</c>, which might be a queue, and no <c>-abc</c> for <c>-a -b -c</c>.</summary>
+    static readonly ParserConfiguration Parsing = new() { ResponseFileTokenReplacer = null, EnablePosixBundling = false };
+
+    /// <summary>Exceptions and signals are dealt with here: the library's way ends in a stack trace, and in a kill after two seconds.</summary>
+    static readonly InvocationConfiguration Invocation = new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+
+    public static async Task<int> RunAsync(string[] args)
+    {
+        RootCommand root = Create();
+        if (args.Length == 0)
+        {
+            await root.Parse(["--help"], Parsing).InvokeAsync(new InvocationConfiguration { Output = Console.Error });
+            return ExitCode.Usage;
+        }
+        ParseResult parse = root.Parse(args, Parsing);
+        if (Usage.FindFault(parse) is { } fault)
+            return Usage.Complain(parse, fault);
+        using var interrupt = new Interrupt();
+        return await parse.InvokeAsync(Invocation, interrupt.Token);
+    }
+
+    static RootCommand Create()
+    {
+        var root = new RootCommand("A queue in the PostgreSQL you already have: JSON messages from and to the shell.") { HelpName = "tpq" };
+        // Not "/h" and "/?", which might be queues.
+        root.Options.Remove(root.Options.Single(o => o is HelpOption));
+        var help = new HelpOption("--help", "-h");
+        help.Action = new HelpWithExamples((HelpAction)help.Action!);
+        root.Options.Add(help);
+        foreach (Option option in GlobalOptions.All)
+            root.Options.Add(option);
+        foreach (Command verb in Verbs())
+            root.Subcommands.Add(verb);
+        return root;
+    }
+
+    static Command[] Verbs() =>
+    [
+        ProduceCommand.Create(),
+        ConsumeCommand.Create(),
+        CreateCommand.Create(),
+    ];
+}

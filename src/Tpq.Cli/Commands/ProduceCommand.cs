@@ -1,0 +1,69 @@
+using System.CommandLine;
+
+namespace Tpq.Cli.Commands;
+
+static class ProduceCommand
+{
+    static readonly Argument<string> Queue = QueueArgument.Create();
+
+    static readonly Option<string> File = new("--file")
+    {
+        Description = "Where to read. Default: -, standard input.",
+        HelpName = "path",
+    };
+
+    static readonly Option<bool> Lines = new("--lines")
+    {
+        Description = "Put one message for each line, all in one transaction. Blank lines are skipped.",
+    };
+
+    static readonly Option<int?> Batch = Number.Option("--batch", "With --lines: commit after each N messages. Default: once, at the end.");
+
+    static readonly Option<bool> CreateQueue = new("--create") { Description = "Create the queue if it is missing." };
+
+    public static Command Create()
+    {
+        var command = new Verb("produce", "Put a message, one JSON value, into a queue.",
+            "echo '{\"id\": 7}' | tpq produce orders",
+            "tpq produce orders --lines --file=orders.jsonl")
+        {
+            Queue, File, Lines, Batch, CreateQueue,
+        };
+        command.Aliases.Add("put");
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(Batch) is not null && !result.GetValue(Lines))
+                result.AddError("--batch is for --lines.");
+        });
+        command.SetAction((parse, cancellationToken) => Session.RunAsync(
+            parse, new Intent("write to", parse.GetRequiredValue(Queue)), session => RunAsync(session, parse, cancellationToken)));
+        return command;
+    }
+
+    static async Task<int> RunAsync(Session session, ParseResult parse, CancellationToken cancellationToken)
+    {
+        TpqQueue queue = session.Queue(parse.GetRequiredValue(Queue));
+        await using Input input = Input.Open(parse.GetValue(File), session.Options);
+        if (parse.GetValue(CreateQueue))
+            await queue.CreateAsync(cancellationToken: cancellationToken);
+        if (!parse.GetValue(Lines))
+        {
+            ReadOnlyMemory<byte> message = await input.ReadMessageAsync(cancellationToken);
+            await queue.PutAsync(message, cancellationToken);
+            return ExitCode.Done;
+        }
+        var lines = new JsonLines(input.ToPipe());
+        var put = new LinesPut(queue, lines, parse.GetValue(Batch));
+        try
+        {
+            await LinesProgress.ShowAsync(put, lines, input.Length, session.Options, cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            session.Say($"Interrupted. {put.HowFar()}");
+            throw;
+        }
+        session.Say($"Put {Display.Messages(put.Committed)} into queue {Display.Quote(queue.Name)}.");
+        return ExitCode.Done;
+    }
+}

@@ -1,0 +1,16 @@
+using Microsoft.Extensions.Logging;
+
+namespace Tpq.Cli;
+
+/// <summary>The library's log on standard error, for <c>--debug</c>.</summary>
+static class DebugLog
+{
+    public static ILoggerFactory Create() => LoggerFactory.Create(builder =>
+    {
+        builder.SetMinimumLevel(LogLevel.Debug);
+        // The driver's own steps would bury ours.
+        builder.AddFilter("Npgsql", LogLevel.Warning);
+        builder.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder.AddSimpleConsole(line => line.SingleLine = true);
+    });
+}

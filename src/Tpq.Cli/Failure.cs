@@ -1,0 +1,54 @@
+using System.Net.Sockets;
+using Npgsql;
+using Tpq.Embedded;
+
+namespace Tpq.Cli;
+
+/// <summary>What goes wrong, in one sentence with an exit code.</summary>
+sealed record Failure(string? Sentence, int Code)
+{
+    /// <summary>Runs work; when it throws, says why and returns the exit code.</summary>
+    public static async Task<int> GuardAsync(GlobalOptions options, Func<Task<int>> work, Intent intent, Func<DatabaseAddress?> address)
+    {
+        try
+        {
+            return await work();
+        }
+        catch (Exception e)
+        {
+            Failure failure = Of(e, intent, address());
+            if (failure.Sentence is { } sentence)
+                await Console.Error.WriteLineAsync(sentence);
+            if (options.Debug)
+                await Console.Error.WriteLineAsync(e.ToString());
+            return failure.Code;
+        }
+    }
+
+    static Failure Of(Exception error, Intent intent, DatabaseAddress? address) => error switch
+    {
+        OperationCanceledException => new(null, ExitCode.Interrupted),
+        BrokenPipeException => new(null, ExitCode.BrokenPipe),
+        CliException e => new(e.Message, e.Code),
+        TpqConfigurationException e => new(e.Message, ExitCode.Unusable),
+        TpqInvalidJsonException e => new($"{intent}: not a JSON value: {e.Reason} (line {e.Line}, column {e.Column}).", ExitCode.Usage),
+        TpqQueueNotFoundException e => new(
+            $"{intent.For(e.Queue)}: there is no such queue in database {Display.Quote(e.Database ?? "")} (tpq create {Display.ShellWord(e.Queue)} makes it)",
+            ExitCode.Unusable),
+        TpqException e => new($"{intent}: {e.Message}", ExitCode.Unusable),
+        PostgresException e => new($"{intent}: the server of {address} says: {e.MessageText} ({e.SqlState}).", ExitCode.Unusable),
+        NpgsqlException e => new($"{intent}: {address} cannot be reached: {Reason(e)}", ExitCode.Unusable),
+        EmbeddedPostgresException e => new(e.Message, ExitCode.Unusable),
+        // A name that cannot be one. The parameter's name is for programmers.
+        ArgumentException e => new(e.ParamName is null ? e.Message : e.Message.Replace($" (Parameter '{e.ParamName}')", "", StringComparison.Ordinal), ExitCode.Usage),
+        _ => new($"{intent}: {error.Message}", ExitCode.Unusable),
+    };
+
+    static string Reason(NpgsqlException e) => e.InnerException switch
+    {
+        SocketException socket => $"{socket.Message}.",
+        TimeoutException timeout => timeout.Message,
+        { } inner => inner.Message,
+        null => e.Message,
+    };
+}

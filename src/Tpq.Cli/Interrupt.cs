@@ -1,0 +1,34 @@
+using System.Runtime.InteropServices;
+
+namespace Tpq.Cli;
+
+/// <summary>
+/// Ctrl+C and SIGTERM. The first one cancels the token, and whatever is in hand takes the time it needs; the second one ends the process,
+/// upon which the server gives back what was in hand.
+/// </summary>
+sealed class Interrupt : IDisposable
+{
+    readonly CancellationTokenSource _source = new();
+    readonly PosixSignalRegistration[] _registrations;
+
+    public Interrupt() => _registrations =
+    [
+        PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal),
+        PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal),
+    ];
+
+    public CancellationToken Token => _source.Token;
+
+    public void Dispose()
+    {
+        foreach (PosixSignalRegistration registration in _registrations)
+            registration.Dispose();
+        _source.Dispose();
+    }
+
+    void OnSignal(PosixSignalContext context)
+    {
+        context.Cancel = !_source.IsCancellationRequested;
+        _source.Cancel();
+    }
+}
