@@ -60,16 +60,17 @@ sealed class Sql(QueueName name)
     public string Count => field ??= $"SELECT count(*) FROM {_table}";
 
     /// <summary>
-    /// Locks: no row, for a row that a look locks makes another's take say "empty" untruthfully. A row is in hand when the transaction that
-    /// left its number in xmax is still running, which is to say, holds the lock on its own number; a subtransaction does so too.
-    /// Index: the primary key, from the front.
+    /// Locks: no row, for a row that a look locks makes another's take say "empty" untruthfully. A row is in hand when the transaction whose
+    /// number is in its xmax is still in progress. Asked of pg_xact_status and not of pg_locks: a take behind a savepoint has a
+    /// subtransaction's number, whose lock is gone when the savepoint is released. A row holds 32 bits of the number, so the rest comes
+    /// from the snapshot, below whose end no number is refused. Index: the primary key, from the front.
     /// </summary>
     public string Peek => field ??=
         $"""
-        SELECT q.*, l.transactionid IS NOT NULL AS taken
-        FROM (SELECT *, xmax AS taker FROM {_table} ORDER BY id LIMIT $1) q
-        LEFT JOIN (SELECT DISTINCT transactionid FROM pg_catalog.pg_locks
-                   WHERE locktype = 'transactionid' AND mode = 'ExclusiveLock' AND granted) l ON l.transactionid = q.taker
+        SELECT q.*, coalesce(pg_catalog.pg_xact_status(CASE WHEN q.taker BETWEEN 3 AND q.next - 1 THEN q.taker::text::xid8 END) = 'in progress', false) AS taken
+        FROM (SELECT t.*, next, next - next % 4294967296 + xid - CASE WHEN xid >= next % 4294967296 THEN 4294967296 ELSE 0 END AS taker
+              FROM (SELECT *, xmax::text::bigint AS xid FROM {_table} ORDER BY id LIMIT $1) t,
+                   (SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint AS next) s) q
         ORDER BY q.id
         """;
 

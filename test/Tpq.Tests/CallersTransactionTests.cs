@@ -1,0 +1,199 @@
+using System.Data;
+using Npgsql;
+using Tpq.Tests.Fixtures;
+
+namespace Tpq.Tests;
+
+public sealed class CallersTransactionTests(Server server) : DatabaseTest(server)
+{
+    [Fact]
+    public async Task In_RefusesNull()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        Assert.Throws<ArgumentNullException>(() => queue.In((NpgsqlTransaction)null!));
+    }
+
+    [Fact]
+    public async Task PutAndGet_CommitWithTheCaller_OverSeveralQueuesAndMessages()
+    {
+        TpqQueue from = await NewQueueAsync("from"), to = await NewQueueAsync("to");
+        await from.PutManyAsync(["1", "2", "3"], Token);
+        await using NpgsqlConnection connection = await OpenAsync();
+        await using (NpgsqlTransaction transaction = await connection.BeginTransactionAsync(Token))
+        {
+            TpqMessage first = (await from.In(transaction).GetAsync(cancellationToken: Token))!;
+            IReadOnlyList<TpqMessage> rest = await from.In(transaction).GetManyAsync(5, cancellationToken: Token);
+            await to.In(transaction).PutAsync(first.Json, Token);
+            await to.In(transaction).PutAsync(rest[0].Utf8Json, Token);
+            await to.In(transaction).PutManyAsync([new TpqPut(rest[1].Utf8Json)], Token);
+            await to.In(transaction).PutAsync(new Order(4), TestJson.Default.Order, Token);
+            Assert.Null(await from.In(transaction).GetAsync(cancellationToken: Token));
+            Assert.Empty(await from.In(transaction).GetManyAsync(1, cancellationToken: Token));
+            Assert.Equal(0, await to.CountAsync(Token));
+            Assert.Equal(3, await from.CountAsync(Token));
+            await transaction.CommitAsync(Token);
+        }
+        Assert.Equal(["1", "2", "3", """{"Id":4,"Item":null}"""], await DrainAsync(to));
+        Assert.Equal(0, await from.CountAsync(Token));
+    }
+
+    [Fact]
+    public async Task PutAndGet_AreUndone_WhenTheCallerRollsBack()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutAsync("1", Token);
+        await using NpgsqlConnection connection = await OpenAsync();
+        await using (NpgsqlTransaction transaction = await connection.BeginTransactionAsync(Token))
+        {
+            Assert.Equal("1", (await queue.In(transaction).GetAsync(cancellationToken: Token))!.Json);
+            await queue.In(transaction).PutAsync("2", Token);
+            await transaction.RollbackAsync(Token);
+        }
+        Assert.Equal(["1"], await DrainAsync(queue));
+    }
+
+    [Fact]
+    public async Task Get_IsUndone_WhenTheCallerRollsBackToASavepoint()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutAsync("1", Token);
+        await using NpgsqlConnection connection = await OpenAsync();
+        await using (NpgsqlTransaction transaction = await connection.BeginTransactionAsync(Token))
+        {
+            await transaction.SaveAsync("callers", Token);
+            Assert.NotNull(await queue.In(transaction).GetAsync(cancellationToken: Token));
+            await transaction.RollbackAsync("callers", Token);
+            Assert.NotNull(await queue.In(transaction).GetAsync(cancellationToken: Token));
+            await transaction.RollbackAsync("callers", Token);
+            await transaction.CommitAsync(Token);
+        }
+        Assert.Equal(["1"], await DrainAsync(queue));
+    }
+
+    [Fact]
+    public async Task Failure_LeavesTheCallersWorkUsable_AndNothingOfOursOpen()
+    {
+        TpqQueue queue = await NewQueueAsync(), python = await NewPythonQueueAsync("python"), nope = Client.Queue("nope");
+        await ExecuteAsync($"CREATE TABLE \"{Schema}\".work (id bigint)");
+        var headed = new TpqPut("1") { Headers = new Dictionary<string, string> { ["a"] = "b" } };
+        await using NpgsqlConnection connection = await OpenAsync();
+        await using (NpgsqlTransaction transaction = await connection.BeginTransactionAsync(Token))
+        {
+            await ExecuteAsync(connection, "INSERT INTO work VALUES (1)");
+            await Assert.ThrowsAsync<TpqInvalidJsonException>(() => queue.In(transaction).PutAsync("{", Token));
+            await Assert.ThrowsAsync<TpqInvalidJsonException>(() => queue.In(transaction).PutManyAsync([new("1"), new("{")], Token));
+            await Assert.ThrowsAsync<TpqQueueNotFoundException>(() => nope.In(transaction).PutAsync("1", Token));
+            await Assert.ThrowsAsync<TpqQueueNotFoundException>(() => nope.In(transaction).PutManyAsync([new("1")], Token));
+            await Assert.ThrowsAsync<TpqQueueNotFoundException>(() => nope.In(transaction).GetAsync(cancellationToken: Token));
+            await Assert.ThrowsAsync<TpqException>(() => python.In(transaction).PutAsync(headed, Token));
+            await ExecuteAsync(connection, "INSERT INTO work VALUES (2)");
+            // Nothing of ours is open: our savepoint's name is unknown.
+            await transaction.SaveAsync("callers", Token);
+            var unknown = await Assert.ThrowsAsync<PostgresException>(() => ExecuteAsync(connection, "RELEASE SAVEPOINT tpq_own_savepoint"));
+            Assert.Equal(PostgresErrorCodes.InvalidSavepointSpecification, unknown.SqlState);
+            await transaction.RollbackAsync("callers", Token);
+            await transaction.CommitAsync(Token);
+        }
+        Assert.Equal(2L, await ScalarAsync<long>("SELECT count(*) FROM work"));
+        Assert.Equal(0, await queue.CountAsync(Token));
+    }
+
+    [Fact]
+    public async Task Savepoint_IsSetUntilTheFirstSuccessOnly()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await using NpgsqlConnection connection = await OpenAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(Token);
+        for (int i = 0; i < 100; i++)
+            await queue.In(transaction).PutAsync("1", Token);
+        // A row carries the number of the subtransaction that wrote it: one savepoint's, and the transaction's own.
+        Assert.Equal(2L, await ScalarAsync<long>(connection, "SELECT count(DISTINCT xmin::text) FROM tpq_orders"));
+    }
+
+    [Fact]
+    public async Task PutAndGet_Throw_WhenTheTransactionHasEnded()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await using NpgsqlConnection connection = await OpenAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(Token);
+        await transaction.CommitAsync(Token);
+        await Assert.ThrowsAsync<InvalidOperationException>(() => queue.In(transaction).PutAsync("1", Token));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => queue.In(transaction).GetAsync(cancellationToken: Token));
+        Assert.Equal(0, await queue.CountAsync(Token));
+    }
+
+    [Fact]
+    public async Task PutAndGet_PassTheServersErrorThrough_WhenTheTransactionHadFailed()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await using NpgsqlConnection connection = await OpenAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(Token);
+        await Assert.ThrowsAsync<PostgresException>(() => ExecuteAsync(connection, "SELECT 1 / 0"));
+        var error = await Assert.ThrowsAsync<PostgresException>(() => queue.In(transaction).PutAsync("1", Token));
+        Assert.Equal(PostgresErrorCodes.InFailedSqlTransaction, error.SqlState);
+    }
+
+    [Fact]
+    public async Task Get_SaysWhy_WhenRepeatableReadMeetsAnotherConsumer_AndLeavesTheTransactionToTheCaller()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await ExecuteAsync($"CREATE TABLE \"{Schema}\".work (id bigint)");
+        await queue.PutManyAsync(["1", "2"], Token);
+        // Proven already: in this isolation the savepoint is set all the same.
+        await using (NpgsqlConnection proof = await OpenAsync())
+        await using (NpgsqlTransaction transaction = await proof.BeginTransactionAsync(Token))
+            await queue.In(transaction).PutAsync("0", Token);
+        await using NpgsqlConnection connection = await OpenAsync();
+        await using (NpgsqlTransaction transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, Token))
+        {
+            await ExecuteAsync(connection, "INSERT INTO work VALUES (1)");
+            Assert.Equal("1", (await DrainOneAsync(queue)).Json);
+            var error = await Assert.ThrowsAsync<TpqException>(() => queue.In(transaction).GetAsync(cancellationToken: Token));
+            Assert.Contains("REPEATABLE READ", error.Message, StringComparison.Ordinal);
+            Assert.Equal(PostgresErrorCodes.SerializationFailure, Assert.IsType<PostgresException>(error.InnerException).SqlState);
+            await ExecuteAsync(connection, "INSERT INTO work VALUES (2)");
+            await queue.In(transaction).PutAsync("3", Token);
+            await transaction.CommitAsync(Token);
+        }
+        Assert.Equal(2L, await ScalarAsync<long>("SELECT count(*) FROM work"));
+        Assert.Equal(["2", "3"], await DrainAsync(queue));
+    }
+
+    [Fact]
+    public async Task Get_Works_InRepeatableReadAndSerializable_WhereNobodyElseTakes()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutManyAsync(["1", "2"], Token);
+        await using NpgsqlConnection connection = await OpenAsync();
+        foreach (IsolationLevel level in (IsolationLevel[])[IsolationLevel.RepeatableRead, IsolationLevel.Serializable])
+        {
+            await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(level, Token);
+            Assert.NotNull(await queue.In(transaction).GetAsync(cancellationToken: Token));
+            await transaction.CommitAsync(Token);
+        }
+        Assert.Equal(0, await queue.CountAsync(Token));
+    }
+
+    [Fact]
+    public async Task Get_Waits_InTheCallersTransaction()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await using NpgsqlConnection connection = await OpenAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(Token);
+        Assert.Null(await queue.In(transaction).GetAsync(TimeSpan.FromMilliseconds(50), Token));
+        Task<TpqMessage?> get = queue.In(transaction).GetAsync(TimeSpan.FromMinutes(1), Token);
+        Assert.False(get.IsCompleted);
+        await queue.PutAsync("1", Token);
+        Assert.Equal("1", (await get)!.Json);
+        Assert.Equal(1, await queue.CountAsync(Token));
+        await transaction.CommitAsync(Token);
+        Assert.Equal(0, await queue.CountAsync(Token));
+    }
+
+    static async Task<TpqMessage> DrainOneAsync(TpqQueue queue)
+    {
+        await using TpqDelivery delivery = (await queue.GetAsync(cancellationToken: Token))!;
+        await delivery.CommitAsync(Token);
+        return delivery.Message;
+    }
+}
