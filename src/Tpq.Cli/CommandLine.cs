@@ -48,5 +48,16 @@ static class CommandLine
         ProduceCommand.Create(),
         ConsumeCommand.Create(),
         CreateCommand.Create(),
+        UpgradeCommand.Create(),
+        SchemaCommand.Create(),
+        DropCommand.Create(),
+        ClearCommand.Create(),
+        CountCommand.Create(),
+        DeleteCommand.Create(),
+        PeekCommand.Create(),
+        ListCommand.Create(),
+        MoveCommand.Create(),
+        DevCommand.Create(),
+        DemoCommand.Create(),
     ];
 }

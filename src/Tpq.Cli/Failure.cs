@@ -8,7 +8,7 @@ namespace Tpq.Cli;
 sealed record Failure(string? Sentence, int Code)
 {
     /// <summary>Runs work; when it throws, says why and returns the exit code.</summary>
-    public static async Task<int> GuardAsync(GlobalOptions options, Func<Task<int>> work, Intent intent, Func<DatabaseAddress?> address)
+    public static async Task<int> GuardAsync(GlobalOptions options, Func<Task<int>> work, Intent intent, Func<DatabaseAddress?>? address = null)
     {
         try
         {
@@ -16,7 +16,7 @@ sealed record Failure(string? Sentence, int Code)
         }
         catch (Exception e)
         {
-            Failure failure = Of(e, intent, address());
+            Failure failure = Of(e, intent, address?.Invoke());
             if (failure.Sentence is { } sentence)
                 await Console.Error.WriteLineAsync(sentence);
             if (options.Debug)

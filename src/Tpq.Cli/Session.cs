@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 
 namespace Tpq.Cli;
 
@@ -10,7 +12,8 @@ sealed class Session
     {
         Client = client;
         Options = options;
-        Address = DatabaseAddress.Of(client);
+        DataSource = DataSourceOf(client);
+        Address = DatabaseAddress.Of(DataSource);
     }
 
     public TpqClient Client { get; }
@@ -19,17 +22,23 @@ sealed class Session
 
     public DatabaseAddress Address { get; }
 
+    /// <summary>The client's pool, for what is not about queues.</summary>
+    public NpgsqlDataSource DataSource { get; }
+
     public TpqQueue Queue(string name) => Client.Queue(name);
 
     public void Say(string words) => Options.Say(words);
 
     /// <summary>Runs a verb's work, and turns what goes wrong into one sentence and an exit code.</summary>
-    /// <param name="parse">The line, for the global options.</param>
+    /// <param name="parse">The line, of which the global options are read.</param>
     /// <param name="intent">What the verb is about, for sentences about a failure.</param>
     /// <param name="work">The work; its result is the exit code.</param>
-    public static async Task<int> RunAsync(ParseResult parse, Intent intent, Func<Session, Task<int>> work)
+    public static Task<int> RunAsync(ParseResult parse, Intent intent, Func<Session, Task<int>> work) =>
+        RunAsync(GlobalOptions.Read(parse), intent, work);
+
+    /// <inheritdoc cref="RunAsync(ParseResult, Intent, Func{Session, Task{int}})"/>
+    public static async Task<int> RunAsync(GlobalOptions options, Intent intent, Func<Session, Task<int>> work)
     {
-        GlobalOptions options = GlobalOptions.Read(parse);
         DatabaseAddress? address = null;
         return await Failure.GuardAsync(options, async () =>
         {
@@ -40,6 +49,9 @@ sealed class Session
             return await work(session);
         }, intent, () => address);
     }
+
+    [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "get_DataSource")]
+    static extern NpgsqlDataSource DataSourceOf(TpqClient client);
 
     static TpqClient Open(GlobalOptions options, ILoggerFactory? loggers)
     {

@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace Tpq.Cli;
 
@@ -24,6 +25,10 @@ static partial class StandardOutput
         cancellationToken.ThrowIfCancellationRequested();
         return Task.Run(() => Write(bytes.Span), cancellationToken).WaitAsync(cancellationToken);
     }
+
+    /// <summary>Writes text, in UTF-8.</summary>
+    public static Task WriteTextAsync(string text, CancellationToken cancellationToken) =>
+        WriteAsync(Encoding.UTF8.GetBytes(text), cancellationToken);
 
     static void Write(ReadOnlySpan<byte> bytes)
     {
