@@ -203,7 +203,7 @@ sealed class Listener(NpgsqlDataSource dataSource, TimeProvider time, ILogger lo
         command.CommandText = CatalogSql.Channel;
         command.CommandTimeout = ProbeTimeoutSeconds;
         command.Parameters.Add(new() { Value = queue.Name.Table });
-        command.Parameters.Add(new() { Value = queue.Name.Channel });
+        command.Parameters.Add(new() { Value = queue.Name.Queue });
         return (string)(await command.ExecuteScalarAsync().ConfigureAwait(false))!;
     }
 

@@ -60,17 +60,21 @@ sealed class Sql(QueueName name)
     public string Count => field ??= $"SELECT count(*) FROM {_table}";
 
     /// <summary>
-    /// Locks: no row, for a row that a look locks makes another's take say "empty" untruthfully. A row is in hand when the transaction whose
-    /// number is in its xmax is still in progress. Asked of pg_xact_status and not of pg_locks: a take behind a savepoint has a
-    /// subtransaction's number, whose lock is gone when the savepoint is released. A row holds 32 bits of the number, so the rest comes
-    /// from the snapshot, below whose end no number is refused. Index: the primary key, from the front.
+    /// Locks: no row, for a row that a look locks makes another's take say "empty" untruthfully. Index: the primary key, from the front.
     /// </summary>
+    /// <remarks>
+    /// A row is in hand when the transaction whose number is in its xmax has not ended: a number at or beyond the end of the snapshot has not,
+    /// by definition, and of one below it pg_xact_status knows. (The lock that a transaction holds on its own number, in pg_locks, does not
+    /// tell: a take behind a savepoint has a subtransaction's number, whose lock goes when the savepoint is released.) A row holds the lower
+    /// 32 bits of the number, so it is the one that lies nearest to the end of the snapshot.
+    /// </remarks>
     public string Peek => field ??=
         $"""
-        SELECT q.*, coalesce(pg_catalog.pg_xact_status(CASE WHEN q.taker BETWEEN 3 AND q.next - 1 THEN q.taker::text::xid8 END) = 'in progress', false) AS taken
-        FROM (SELECT t.*, next, next - next % 4294967296 + xid - CASE WHEN xid >= next % 4294967296 THEN 4294967296 ELSE 0 END AS taker
+        SELECT q.*, CASE WHEN q.xid = 0 THEN false WHEN q.taker >= q.ending THEN true
+                         ELSE coalesce(pg_catalog.pg_xact_status(q.taker::text::xid8) = 'in progress', false) END AS taken
+        FROM (SELECT t.*, ending, ending + (xid - ending % 4294967296 + 6442450944) % 4294967296 - 2147483648 AS taker
               FROM (SELECT *, xmax::text::bigint AS xid FROM {_table} ORDER BY id LIMIT $1) t,
-                   (SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint AS next) s) q
+                   (SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint AS ending) s) q
         ORDER BY q.id
         """;
 

@@ -104,10 +104,11 @@ public abstract class DatabaseTest(Server server) : IAsyncLifetime
     protected static async Task EventuallyAsync(Func<Task<bool>> isTrue, string what, int seconds = 20)
     {
         long start = Stopwatch.GetTimestamp();
+        using var poll = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
         while (!await isTrue())
         {
             Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(seconds), $"Not within {seconds} s: {what}");
-            await Task.Yield();
+            await poll.WaitForNextTickAsync(Token);
         }
     }
 }

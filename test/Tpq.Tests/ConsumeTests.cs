@@ -1,0 +1,272 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
+using Npgsql;
+using Tpq.Tests.Fixtures;
+
+namespace Tpq.Tests;
+
+public sealed class ConsumeTests(Server server) : DatabaseTest(server)
+{
+    static readonly TpqConsumeOptions Quick = new() { Backoff = TimeSpan.FromMilliseconds(10), MaxBackoff = TimeSpan.FromMilliseconds(20) };
+
+    readonly FakeLogCollector _logs = new();
+
+    [Fact]
+    public async Task Consume_CommitsWhenTheHandlerReturns_InOrder()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await ExecuteAsync($"CREATE TABLE \"{Schema}\".ledger (seen text)");
+        await queue.PutManyAsync(["1", "2", "3"], Token);
+        using var stop = new CancellationTokenSource();
+        var seen = new List<string>();
+        await queue.ConsumeAsync(async (delivery, token) =>
+        {
+            await using var write = new NpgsqlCommand($"INSERT INTO \"{Schema}\".ledger VALUES ($1)", delivery.Connection, delivery.Transaction);
+            write.Parameters.Add(new() { Value = delivery.Message.Json });
+            await write.ExecuteNonQueryAsync(token);
+            seen.Add(delivery.Message.Json);
+            if (seen.Count == 3)
+                await stop.CancelAsync();
+        }, null, stop.Token);
+        Assert.Equal(["1", "2", "3"], seen);
+        Assert.Equal("1,2,3", await ScalarAsync<string>("SELECT string_agg(seen, ',') FROM ledger"));
+        Assert.Equal(0, await queue.CountAsync(Token));
+    }
+
+    [Fact]
+    public async Task Consume_UndoesAndGivesBack_WhenTheHandlerThrows()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await ExecuteAsync($"CREATE TABLE \"{Schema}\".ledger (seen text)");
+        await queue.PutManyAsync(["1", "2"], Token);
+        using var stop = new CancellationTokenSource();
+        var seen = new List<string>();
+        await queue.ConsumeAsync(async (delivery, _) =>
+        {
+            seen.Add(delivery.Message.Json);
+            await ExecuteAsync(delivery.Connection, $"INSERT INTO \"{Schema}\".ledger VALUES ('{delivery.Message.Json}')");
+            if (seen.Count == 1)
+                throw new InvalidDataException();
+            if (seen.Count == 3)
+                await stop.CancelAsync();
+        }, Quick, stop.Token);
+        Assert.Equal(["1", "1", "2"], seen);
+        Assert.Equal("1,2", await ScalarAsync<string>("SELECT string_agg(seen, ',') FROM ledger"));
+    }
+
+    [Fact]
+    public async Task Consume_PausesAfterAFailure_TwiceAsLongEachTime_AndStartsAnewAfterASuccess()
+    {
+        var time = new RecordingTimeProvider();
+        await using TpqClient client = NewClient(time: time, loggers: Loggers());
+        TpqQueue queue = client.Queue("orders");
+        await queue.CreateAsync(cancellationToken: Token);
+        await queue.PutManyAsync(["1", "2"], Token);
+        using var stop = new CancellationTokenSource();
+        int calls = 0;
+        await queue.ConsumeAsync(async (_, _) =>
+        {
+            calls++;
+            if (calls <= 5 || calls == 7)
+                throw new InvalidDataException();
+            if (calls == 8)
+                await stop.CancelAsync();
+        }, new TpqConsumeOptions { MaxBackoff = TimeSpan.FromSeconds(10) }, stop.Token);
+        Assert.Equal([1, 2, 4, 8, 10, 1], time.Delays.Select(d => d.TotalSeconds));
+        FakeLogRecord[] failures = [.. _logs.GetSnapshot().Where(r => r.Level == LogLevel.Error)];
+        Assert.Equal(6, failures.Length);
+        Assert.All(failures, f => Assert.IsType<InvalidDataException>(f.Exception));
+    }
+
+    [Fact]
+    public async Task Consume_GivesBackAndPauses_WhenTheCommitFails()
+    {
+        var time = new RecordingTimeProvider();
+        await using TpqClient client = NewClient(time: time);
+        TpqQueue queue = client.Queue("orders");
+        await queue.CreateAsync(cancellationToken: Token);
+        await queue.PutAsync("1", Token);
+        using var stop = new CancellationTokenSource();
+        int calls = 0;
+        await queue.ConsumeAsync(async (delivery, _) =>
+        {
+            // The handler hides that a statement of its transaction failed; the commit cannot.
+            if (++calls == 1)
+                await Record.ExceptionAsync(() => ExecuteAsync(delivery.Connection, "SELECT 1 / 0"));
+            else
+                await stop.CancelAsync();
+        }, null, stop.Token);
+        Assert.Equal(2, calls);
+        Assert.Equal([TimeSpan.FromSeconds(1)], time.Delays);
+        Assert.Equal(0, await queue.CountAsync(Token));
+    }
+
+    [Fact]
+    public async Task Consume_RespectsAHandlerThatEndsItsDeliveryItself()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutManyAsync(["1", "2", "3"], Token);
+        using var stop = new CancellationTokenSource();
+        var seen = new List<string>();
+        await queue.ConsumeAsync(async (delivery, _) =>
+        {
+            seen.Add(delivery.Message.Json);
+            switch (seen.Count)
+            {
+                case 1: await delivery.CommitAsync(Token); break;
+                case 2: await delivery.Transaction.CommitAsync(Token); break;
+                case 3: await delivery.DisposeAsync(); break;
+                default: await stop.CancelAsync(); break;
+            }
+        }, null, stop.Token);
+        Assert.Equal(["1", "2", "3", "3"], seen);
+        Assert.Equal(0, await queue.CountAsync(Token));
+    }
+
+    [Fact]
+    public async Task Consume_ReturnsNormally_WhenItIsStoppedWhileItWaits()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        using var stop = new CancellationTokenSource();
+        Task consume = queue.ConsumeAsync((_, _) => Task.CompletedTask, null, stop.Token);
+        await stop.CancelAsync();
+        await consume;
+        await queue.ConsumeAsync((_, _) => Task.CompletedTask, null, stop.Token);
+    }
+
+    [Fact]
+    public async Task Consume_FinishesWhatIsInHand_WhenItIsStopped()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutManyAsync(["1", "2"], Token);
+        using var stop = new CancellationTokenSource();
+        var started = new TaskCompletionSource();
+        var finish = new TaskCompletionSource();
+        Task consume = queue.ConsumeAsync(async (_, token) =>
+        {
+            started.SetResult();
+            await finish.Task;
+            Assert.False(token.IsCancellationRequested);
+        }, null, stop.Token);
+        await started.Task;
+        await stop.CancelAsync();
+        Assert.False(consume.IsCompleted);
+        finish.SetResult();
+        await consume;
+        Assert.Equal(["2"], await DrainAsync(queue));
+    }
+
+    [Fact]
+    public async Task Consume_CancelsTheHandler_WhenTheGraceIsOver_AndGivesTheMessageBack()
+    {
+        await using TpqClient client = NewClient(loggers: Loggers());
+        TpqQueue queue = client.Queue("orders");
+        await queue.CreateAsync(cancellationToken: Token);
+        await queue.PutAsync("1", Token);
+        using var stop = new CancellationTokenSource();
+        await queue.ConsumeAsync(async (_, token) =>
+        {
+            await stop.CancelAsync();
+            await Task.Delay(Timeout.InfiniteTimeSpan, token);
+        }, new TpqConsumeOptions { Grace = TimeSpan.FromMilliseconds(50) }, stop.Token);
+        Assert.Equal(["1"], await DrainAsync(queue));
+        Assert.DoesNotContain(_logs.GetSnapshot(), r => r.Level >= LogLevel.Error);
+    }
+
+    [Fact]
+    public async Task Consume_SurvivesALostConnection_WithoutAPause()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        using var stop = new CancellationTokenSource();
+        var seen = new ConcurrentQueue<string>();
+        await using TpqClient client = NewClient($"Application Name={Schema}");
+        Task consume = client.Queue("orders").ConsumeAsync((delivery, _) =>
+        {
+            seen.Enqueue(delivery.Message.Json);
+            return Task.CompletedTask;
+        }, null, stop.Token);
+        await queue.PutAsync("1", Token);
+        await EventuallyAsync(async () => await queue.CountAsync(Token) == 0, "the first message is done");
+        await ExecuteAsync($"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{Schema}'");
+        await queue.PutAsync("2", Token);
+        await EventuallyAsync(async () => await queue.CountAsync(Token) == 0, "the second message is done");
+        await stop.CancelAsync();
+        await consume;
+        Assert.Equal(["1", "2"], seen);
+    }
+
+    [Fact]
+    public async Task Consume_Throws_WhenThereIsNothingToConsume()
+    {
+        var error = await Assert.ThrowsAsync<TpqQueueNotFoundException>(() => Client.Queue("nope").ConsumeAsync((_, _) => Task.CompletedTask, null, Token));
+        Assert.Equal("nope", error.Queue);
+        await using var nowhere = new TpqClient("postgresql://u:p@127.0.0.1:1/d");
+        await Assert.ThrowsAnyAsync<NpgsqlException>(() => nowhere.Queue("orders").ConsumeAsync((_, _) => Task.CompletedTask, null, Token));
+        await Assert.ThrowsAsync<ArgumentNullException>(() => Client.Queue("nope").ConsumeAsync(null!, null, Token));
+    }
+
+    [Fact]
+    public async Task Consume_Warns_WhenThereAreMoreConsumersThanConnections()
+    {
+        await using TpqClient client = NewClient("Maximum Pool Size=2", Loggers());
+        TpqQueue queue = client.Queue("orders");
+        await queue.CreateAsync(cancellationToken: Token);
+        using var stop = new CancellationTokenSource();
+        Task one = queue.ConsumeAsync((_, _) => Task.CompletedTask, null, stop.Token);
+        Assert.DoesNotContain(_logs.GetSnapshot(), r => r.Level == LogLevel.Warning);
+        Task two = queue.ConsumeAsync((_, _) => Task.CompletedTask, null, stop.Token);
+        Assert.Contains(_logs.GetSnapshot(), r => r.Level == LogLevel.Warning && r.Message.Contains("the pool has only 2", StringComparison.Ordinal));
+        await stop.CancelAsync();
+        await Task.WhenAll(one, two);
+    }
+
+    [Fact]
+    public void Options_RefuseNegativeTimes()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => new TpqConsumeOptions { Backoff = TimeSpan.FromTicks(-1) });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new TpqConsumeOptions { MaxBackoff = TimeSpan.FromTicks(-1) });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new TpqConsumeOptions { Grace = Timeout.InfiniteTimeSpan });
+    }
+
+    [Fact]
+    public async Task Logs_HoldNoPayloadAndNoPassword()
+    {
+        string password = new NpgsqlConnectionStringBuilder(Server.KeywordsOf(Server.Url)).Password!;
+        await using TpqClient client = NewClient(loggers: Loggers());
+        TpqQueue queue = client.Queue("orders");
+        await queue.CreateAsync(cancellationToken: Token);
+        await queue.PutAsync("\"the payload\"", Token);
+        await queue.PutManyAsync(["\"the payload\""], Token);
+        using var stop = new CancellationTokenSource();
+        int calls = 0;
+        await queue.ConsumeAsync(async (_, _) =>
+        {
+            if (++calls == 1)
+                throw new InvalidDataException();
+            await stop.CancelAsync();
+        }, Quick, stop.Token);
+        string all = string.Join('\n', _logs.GetSnapshot().Select(r => $"{r.Message} {r.Exception}"));
+        Assert.Contains("Attempting to write item", all, StringComparison.Ordinal);
+        Assert.Contains("Item written, returning", all, StringComparison.Ordinal);
+        Assert.Contains("Attempting to read item", all, StringComparison.Ordinal);
+        Assert.Contains("Item read, returning", all, StringComparison.Ordinal);
+        Assert.DoesNotContain("payload", all, StringComparison.Ordinal);
+        Assert.DoesNotContain(password, all, StringComparison.Ordinal);
+    }
+
+    ILoggerFactory Loggers() => LoggerFactory.Create(b => b.SetMinimumLevel(LogLevel.Trace).AddProvider(new FakeLoggerProvider(_logs)));
+
+    /// <summary>Lets pauses of a second and more pass at once, and remembers them.</summary>
+    sealed class RecordingTimeProvider : TimeProvider
+    {
+        public ConcurrentQueue<TimeSpan> Delays { get; } = [];
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+        {
+            // The waiter's own timer also runs on this clock, for at most a second and only while the queue is empty, which it is not here.
+            Delays.Enqueue(dueTime);
+            return base.CreateTimer(callback, state, TimeSpan.Zero, period);
+        }
+    }
+}
