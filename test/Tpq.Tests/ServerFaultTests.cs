@@ -56,8 +56,8 @@ public sealed class ServerFaultTests
         await queue.PutManyAsync(["1", "2"], Token);
         await using TpqDelivery held = (await queue.GetAsync(cancellationToken: Token))!;
         await server.KillAsync(Token);
-        await Assert.ThrowsAnyAsync<NpgsqlException>(() => held.CommitAsync(Token));
         await server.StartAgainAsync(Token);
+        await Assert.ThrowsAnyAsync<NpgsqlException>(() => held.CommitAsync(Token));
         await using var later = new TpqClient(server.Url);
         await using TpqBatch batch = (await later.Queue("orders").GetManyAsync(5, cancellationToken: Token))!;
         Assert.Equal(["1", "2"], batch.Select(m => m.Json));

@@ -54,12 +54,11 @@ sealed class Waiter(TpqClient client, QueueState queue) : IDisposable
             TimeSpan left = wait == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : wait - client.Time.GetElapsedTime(start);
             try
             {
-                if (await look(cancellationToken).ConfigureAwait(false) is { } found)
-                    return found;
+                T? found = await look(cancellationToken).ConfigureAwait(false);
                 client.HasReachedDatabase = true;
                 pause = TimeSpan.Zero;
-                if (left <= TimeSpan.Zero)
-                    return null;
+                if (found is not null || left <= TimeSpan.Zero)
+                    return found;
                 _subscription ??= client.Listener.Subscribe(queue);
                 await _subscription.WaitAsync(Min(left, LookInterval), cancellationToken).ConfigureAwait(false);
             }
