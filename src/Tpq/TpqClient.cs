@@ -115,7 +115,7 @@ public sealed class TpqClient : IAsyncDisposable
     /// <summary>All queues of the client's schema (or search path) that the role may read, in the order of their names.</summary>
     /// <remarks>
     /// Counts every message, which reads every row, and locks none. A table is a queue if its name has the prefix, its primary key is a
-    /// bigint <c>id</c>, it has <c>data json</c>, and no column that no version of tpq knows.
+    /// bigint <c>id</c>, it has <c>data json</c>, no column that no version of tpq knows, and a name short enough for <see cref="Queue"/>.
     /// </remarks>
     /// <exception cref="PostgresException">The server reported an error.</exception>
     public Task<IReadOnlyList<TpqQueueInfo>> ListAsync(CancellationToken cancellationToken = default)

@@ -18,7 +18,7 @@ public sealed partial class TpqQueue
 
     /// <summary>The DDL that <see cref="CreateAsync"/> would run for a queue that is not there, for migration tools. No I/O.</summary>
     /// <param name="options">What is chosen at creation; <see langword="null"/> for the defaults.</param>
-    /// <returns>Plain statements, each ended by a semicolon. The last but one function is shared by the schema's queues and made once.</returns>
+    /// <returns>Plain statements, each ended by a semicolon. The trigger function is shared by the queues of a schema; making it again changes nothing.</returns>
     public string CreateScript(TpqQueueOptions? options = null) => new SchemaScript(_state.Name).Create(options ?? new TpqQueueOptions(), withRing: true);
 
     /// <summary>Adds what a queue made by the Python tpq or an older version lacks, in place, keeping every message. Its triggers are left alone.</summary>

@@ -124,7 +124,7 @@ public sealed class PutTests(Server server) : DatabaseTest(server)
     public async Task Put_IsReadCommitted_WhateverTheServersDefaultIs()
     {
         await NewQueueAsync();
-        await using TpqClient client = NewClient("Options=-c default_transaction_isolation=serializable -c default_transaction_read_only=on");
+        await using TpqClient client = NewClient("Options=-c default_transaction_isolation=serializable");
         await ExecuteAsync($"""
             CREATE TABLE "{Schema}".level (name text);
             CREATE FUNCTION "{Schema}".note() RETURNS trigger LANGUAGE plpgsql

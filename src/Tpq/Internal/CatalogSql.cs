@@ -34,13 +34,16 @@ static class CatalogSql
         FROM (SELECT to_regclass($1) AS oid) t LEFT JOIN pg_catalog.pg_class c ON c.oid = t.oid
         """;
 
-    /// <summary>$1 the table prefix, $2 the schema or null for what the search path shows, $3 the suffix of companion tables.</summary>
+    /// <summary>
+    /// $1 the table prefix, $2 the schema or null for what the search path shows, $3 the suffix of companion tables, for which a queue's
+    /// name must leave room.
+    /// </summary>
     public const string Queues =
         $"""
         SELECT substr(c.relname, char_length($1) + 1) AS queue, 'enqueued_at' = ANY ({Columns}) AS has_enqueued_at
         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         WHERE starts_with(c.relname, $1) AND char_length(c.relname) > char_length($1)
-          AND right(c.relname, char_length($3)) <> $3
+          AND right(c.relname, char_length($3)) <> $3 AND octet_length(c.relname) + octet_length($3) <= 63
           AND CASE WHEN $2::text IS NULL THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = $2 END
           AND n.nspname NOT IN ('pg_catalog', 'information_schema')
           AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
@@ -59,12 +62,16 @@ static class CatalogSql
             FROM pg_catalog.pg_trigger WHERE tgrelid = to_regclass($1) AND tgname = 'tpq_ring' AND tgnargs > 0), $2)
         """;
 
-    /// <summary>Who keeps a lock on one of the tables $1 and $2, for the error that says why a change of the schema had to give up.</summary>
+    /// <summary>
+    /// Who keeps a lock on one of the tables $1 and $2, or the advisory lock $3, for the error that says why a change of the schema gave up.
+    /// </summary>
     public const string Blockers =
         """
         SELECT l.pid, coalesce(a.application_name, ''), coalesce(a.state, 'prepared transaction'), a.xact_start
         FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a USING (pid)
-        WHERE l.relation IN (to_regclass($1), to_regclass($2)) AND l.granted AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
+        WHERE (l.relation IN (to_regclass($1), to_regclass($2))
+               OR l.locktype = 'advisory' AND l.objsubid = 1 AND (l.classid::bigint << 32 | l.objid::bigint) = $3)
+          AND l.granted AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
         GROUP BY 1, 2, 3, 4 ORDER BY 4 NULLS FIRST LIMIT 5
         """;
 

@@ -11,8 +11,6 @@ static class Fault
         PostgresException e => e.SqlState is ['0', '8', ..] or PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown
             or PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.TooManyConnections,
         NpgsqlException => true,
-        // A connection that broke between two statements of ours says so in this way.
-        InvalidOperationException e => e.Message.Contains("Connection is not open", StringComparison.Ordinal),
         _ => false,
     };
 

@@ -13,12 +13,13 @@ namespace Tpq.Internal;
 /// </remarks>
 sealed class SchemaChange(TpqClient client, QueueName name)
 {
-    const int Attempts = 20;
+    /// <summary>The advisory lock by which they take turns. Any role may take one; this is ours by being a number that nobody else uses.</summary>
+    const long Turn = 5715380217463920831;
 
-    /// <summary>Any role may take an advisory lock; this one is ours by being a number that nobody else uses.</summary>
-    const string TakeTurns = "SET LOCAL lock_timeout = '30s'; SELECT pg_advisory_xact_lock(5715380217463920831); SET LOCAL lock_timeout = '200ms'";
+    static readonly string TakeTurns = string.Create(CultureInfo.InvariantCulture,
+        $"SET LOCAL lock_timeout = '10s'; SELECT pg_advisory_xact_lock({Turn}); SET LOCAL lock_timeout = '200ms'");
 
-    static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(300);
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(10), Pause = TimeSpan.FromMilliseconds(300);
 
     readonly SchemaScript _script = new(name);
 
@@ -66,7 +67,8 @@ sealed class SchemaChange(TpqClient client, QueueName name)
 
     async Task<bool> RunAsync(string what, Func<NpgsqlConnection, Catalog, Task<bool>> change, CancellationToken cancellationToken)
     {
-        for (int attempt = 1; ; attempt++)
+        long start = client.Time.GetTimestamp();
+        while (true)
         {
             OwnTransaction own = await OwnTransaction.BeginAsync(client.DataSource, cancellationToken).ConfigureAwait(false);
             await using (own.ConfigureAwait(false))
@@ -81,7 +83,7 @@ sealed class SchemaChange(TpqClient client, QueueName name)
                 }
                 catch (PostgresException e) when (MayPass(e))
                 {
-                    if (attempt == Attempts)
+                    if (client.Time.GetElapsedTime(start) >= Patience)
                         throw await BlockedAsync(what, e, cancellationToken).ConfigureAwait(false);
                     client.Logger.SchemaBusy(name.Queue);
                 }
@@ -102,6 +104,7 @@ sealed class SchemaChange(TpqClient client, QueueName name)
         await using var __ = command.ConfigureAwait(false);
         command.Parameters.Add(new() { Value = name.Table });
         command.Parameters.Add(new() { Value = name.Later });
+        command.Parameters.Add(new() { Value = Turn });
         NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await using var ___ = reader.ConfigureAwait(false);
         var blockers = new List<string>();
@@ -113,7 +116,7 @@ sealed class SchemaChange(TpqClient client, QueueName name)
         }
         string who = blockers.Count == 0 ? "transactions that have ended meanwhile" : string.Join(", ", blockers);
         return new TpqException(
-            $"Could not {what} queue \"{name.Queue}\": its table was in use, at each of {Attempts} tries, by {who}. Nothing was changed. "
+            $"Could not {what} queue \"{name.Queue}\": its table was in use for {Patience.TotalSeconds:0} s by {who}. Nothing was changed. "
             + "Stop its consumers or end those transactions, and try again.", error);
     }
 

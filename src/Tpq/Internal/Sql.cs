@@ -21,7 +21,7 @@ sealed class Sql(QueueName name)
     readonly string _table = name.Table;
 
     /// <summary>Rule: the level is stated, whatever default_transaction_isolation says. SKIP LOCKED wants a new snapshot each statement.</summary>
-    public const string Begin = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+    public const string Begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
     /// <summary>
     /// COMMIT of a transaction in which a statement has failed answers ROLLBACK and no error; any other statement before it does raise one.

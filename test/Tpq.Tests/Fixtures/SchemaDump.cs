@@ -35,7 +35,7 @@ sealed class SchemaDump(Server server)
     async Task<string> PgDumpAsync(string schema, CancellationToken cancellationToken)
     {
         var start = new ProcessStartInfo("pg_dump") { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (string argument in (string[])["--schema-only", "--restrict-key=tpq", $"--schema=\"{schema}\"", server.Url])
+        foreach (string argument in (string[])["--schema-only", $"--schema=\"{schema}\"", server.Url])
             start.ArgumentList.Add(argument);
         try
         {
@@ -44,7 +44,7 @@ sealed class SchemaDump(Server server)
             string dump = await process.StandardOutput.ReadToEndAsync(cancellationToken);
             await process.WaitForExitAsync(cancellationToken);
             if (process.ExitCode == 0)
-                return dump;
+                return string.Join('\n', dump.Split('\n').Where(line => !line.Contains("restrict", StringComparison.Ordinal)));
             // An older pg_dump refuses a newer server; then the catalog alone must do.
             string error = await errors;
             Assert.Contains("version", error, StringComparison.Ordinal);
