@@ -1,0 +1,110 @@
+using Tpq.Cli.Tests.Fixtures;
+
+namespace Tpq.Cli.Tests;
+
+public sealed class ProduceTests(Server server) : CommandTest(server)
+{
+    [Theory]
+    [InlineData("produce")]
+    [InlineData("put")]
+    public async Task Produce_PutsStandardInput_WhenNoFileIsGiven(string verb)
+    {
+        await NewQueueAsync("orders");
+        Ended ended = (await RunAsync("{\"foo\":  \"bar\",\n \"n\": 1.0}\n", [verb, "orders"])).With(0);
+        Assert.Equal(["{\"foo\":  \"bar\",\n \"n\": 1.0}"], await StoredAsync("orders"));
+        Assert.Equal("", ended.Output);
+        Assert.Equal("", ended.Error);
+    }
+
+    [Fact]
+    public async Task Produce_PutsTheFile_WhenOneIsGiven()
+    {
+        await NewQueueAsync("orders");
+        await File.WriteAllTextAsync(FilePath("message.json"), "\uFEFF{\"foo\": \"bär\"}\r\n", Token);
+        (await RunAsync("produce", "orders", "--file=message.json")).With(0);
+        (await RunAsync("[1]", ["produce", "orders", "--file=-"])).With(0);
+        Assert.Equal(["{\"foo\": \"bär\"}", "[1]"], await StoredAsync("orders"));
+    }
+
+    [Fact]
+    public async Task Produce_Fails_WhenTheFileIsMissing()
+    {
+        await NewQueueAsync("orders");
+        Assert.StartsWith("Could not read \"nothing.json\": ", (await RunAsync("produce", "orders", "--file=nothing.json")).With(2).Error);
+    }
+
+    [Fact]
+    public async Task Produce_CreatesTheQueue_WhenAskedTo()
+    {
+        Ended missing = (await RunAsync("1", ["produce", "orders"])).With(3);
+        Assert.Equal(
+            $"Could not write to queue \"orders\": there is no such queue in database \"{Server.Database}\" (tpq create orders makes it)\n", missing.Error);
+        (await RunAsync("1", ["produce", "orders", "--create"])).With(0);
+        (await RunAsync("2", ["produce", "orders", "--create"])).With(0);
+        Assert.Equal(["1", "2"], await StoredAsync("orders"));
+    }
+
+    [Theory]
+    [InlineData("1 2", "The input holds more than one JSON value; --lines puts one per line.\n")]
+    [InlineData("{\"a\":[1]}\n{\"a\":[2]}\n", "The input holds more than one JSON value; --lines puts one per line.\n")]
+    [InlineData("", "The input is empty; a message is one JSON value.\n")]
+    [InlineData(" \n\t", "The input is empty; a message is one JSON value.\n")]
+    [InlineData("\uFEFF", "The input is empty; a message is one JSON value.\n")]
+    public async Task Produce_RefusesTheInput_WhenItIsNotOneValue(string input, string error)
+    {
+        await NewQueueAsync("orders");
+        Assert.Equal(error, (await RunAsync(input, ["produce", "orders"])).With(2).Error);
+        Assert.Empty(await StoredAsync("orders"));
+    }
+
+    [Theory]
+    [InlineData("{\"a\":\n  x}", "(line 2, column 3).\n")]
+    [InlineData("{\"a\": 1} x", "(line 1, column 10).\n")]
+    [InlineData("NaN", "(line 1, column 1).\n")]
+    public async Task Produce_SaysWhere_WhenTheInputIsNotJson(string input, string end)
+    {
+        await NewQueueAsync("orders");
+        string error = (await RunAsync(input, ["produce", "orders"])).With(2).Error;
+        Assert.StartsWith("Could not write to queue \"orders\": not a JSON value: ", error);
+        Assert.EndsWith(end, error);
+        Assert.Empty(await StoredAsync("orders"));
+    }
+
+    [Fact]
+    public async Task Produce_SaysThatItReads_WhenInputIsATerminal()
+    {
+        await NewQueueAsync("orders");
+        Ended ended = (await OnTerminalAsync("$TPQ produce orders", "{\"typed\": true}\n\u0004")).With(0);
+        Assert.Contains("Reading from standard input; Ctrl+D ends it.", ended.Output);
+        Assert.Equal(["{\"typed\": true}"], await StoredAsync("orders"));
+    }
+
+    [Fact]
+    public async Task Produce_SaysWhatItDoes_WhenDebugging()
+    {
+        await NewQueueAsync("orders");
+        string error = (await RunAsync("\"my-secret-payload\"", ["produce", "orders", "--debug"])).With(0).Error;
+        foreach (string words in new[]
+        {
+            "Read database config from environment", "Parsing TPQ_URL", "Database config found", $"database {Server.Database}",
+            "Attempting to write item", "Item written, returning",
+        })
+        {
+            Assert.Contains(words, error);
+        }
+        Assert.DoesNotContain("my-secret-payload", error);
+        string password = Uri.UnescapeDataString(new Uri(Server.Url).UserInfo.Split(':')[1]);
+        Assert.DoesNotContain(password, error);
+    }
+
+    [Fact]
+    public async Task Produce_PutsNothing_WhenInterruptedWhileItReads()
+    {
+        await NewQueueAsync("orders");
+        using Running running = Start("produce", "orders", "--debug");
+        await running.SaysAsync("Database config found");
+        running.Signal("TERM");
+        (await running.EndAsync()).With(130);
+        Assert.Empty(await StoredAsync("orders"));
+    }
+}
