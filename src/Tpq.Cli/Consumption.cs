@@ -33,9 +33,10 @@ sealed class Consumption(Session session, IReadOnlyList<TpqQueue> queues, Handle
                 continue;
             }
             await delivery.DisposeAsync();
+            cancellationToken.ThrowIfCancellationRequested();
             string failure = $"The command failed with exit code {code}; message {delivery.Message.Id} is back in queue {Display.Quote(delivery.Message.Queue)}";
             if (count is not null)
-                throw new CliException($"{failure}.", ExitCode.ConsumerFailed);
+                throw new CliException($"{failure}.", code == ExitCode.Interrupted ? code : ExitCode.ConsumerFailed);
             await PauseAsync(failure, cancellationToken);
         }
         if (taken > 0)

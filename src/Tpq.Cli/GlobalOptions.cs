@@ -31,6 +31,8 @@ sealed record GlobalOptions(string? Url, string? Schema, string? Prefix, bool De
     {
         Description = $"What a table's name has in front of the queue's. Default: {PrefixVariable}, else tpq_.",
         HelpName = "text",
+        // Of "--prefix=" the parser makes an option without an argument; it means the empty prefix.
+        Arity = ArgumentArity.ZeroOrOne,
         Recursive = true,
     };
 
@@ -49,7 +51,7 @@ sealed record GlobalOptions(string? Url, string? Schema, string? Prefix, bool De
     public static Option[] All => [UrlOption, SchemaOption, PrefixOption, DebugOption, QuietOption];
 
     public static GlobalOptions Read(ParseResult parse) => new(
-        parse.GetValue(UrlOption), parse.GetValue(SchemaOption), parse.GetValue(PrefixOption) ?? Variable(PrefixVariable),
+        parse.GetValue(UrlOption), parse.GetValue(SchemaOption), ReadPrefix(parse),
         parse.GetValue(DebugOption), parse.GetValue(QuietOption));
 
     /// <summary>For words on standard error that are no errors.</summary>
@@ -58,6 +60,9 @@ sealed record GlobalOptions(string? Url, string? Schema, string? Prefix, bool De
         if (!Quiet)
             Console.Error.WriteLine(words);
     }
+
+    static string? ReadPrefix(ParseResult parse) =>
+        parse.GetResult(PrefixOption) is null ? Variable(PrefixVariable) : parse.GetValue(PrefixOption) ?? "";
 
     static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
 }

@@ -14,7 +14,12 @@ static class LinesProgress
             await put.RunAsync(cancellationToken);
             return;
         }
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Out = new AnsiConsoleOutput(Console.Error),
+            // The library would ask whether input and output are terminals.
+            Interactive = InteractionSupport.Yes,
+        });
         await console.Progress()
             .AutoClear(true)
             .Columns(length is null ? [new SpinnerColumn(), new TaskDescriptionColumn()] : [new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn()])
@@ -22,11 +27,13 @@ static class LinesProgress
             {
                 ProgressTask task = context.AddTask("0 messages", maxValue: Math.Max(length ?? 1, 1));
                 Task running = put.RunAsync(cancellationToken);
-                while (await Task.WhenAny(running, Task.Delay(Interval, CancellationToken.None)) != running)
+                do
                 {
+                    await Task.WhenAny(running, Task.Delay(Interval, CancellationToken.None));
                     task.Description = Display.Messages(put.Sent);
                     task.Value = length is null ? 0 : lines.Position;
                 }
+                while (!running.IsCompleted);
                 await running;
             });
     }

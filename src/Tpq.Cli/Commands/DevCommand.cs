@@ -68,7 +68,7 @@ static partial class DevCommand
         using PosixSignalRegistration? forward = OperatingSystem.IsWindows() ? null
             : PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => _ = Kill(process.Id, Terminate));
         await process.WaitForExitAsync(CancellationToken.None);
-        return cancellationToken.IsCancellationRequested ? ExitCode.Interrupted : process.ExitCode;
+        return process.ExitCode;
     }
 
     /// <summary>What would mix with TPQ_URL, or name another database to a program that looks there.</summary>

@@ -23,7 +23,13 @@ public abstract class CommandTest(Server server) : IAsyncLifetime
 
     protected static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    public async ValueTask InitializeAsync() => await ExecuteAsync($"CREATE SCHEMA {Schema}");
+    public async ValueTask InitializeAsync()
+    {
+        // A private server of root's runs under another account, which must get to its data.
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(Folder, (UnixFileMode)0b111_101_101);
+        await ExecuteAsync($"CREATE SCHEMA {Schema}");
+    }
 
     public async ValueTask DisposeAsync()
     {

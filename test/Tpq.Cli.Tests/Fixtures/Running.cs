@@ -47,7 +47,7 @@ public sealed class Running : IDisposable
 
     public void Signal(string name)
     {
-        using Process kill = Process.Start("kill", ["-s", name, $"{_process.Id}"]);
+        using Process kill = Process.Start(new ProcessStartInfo("kill", ["-s", name, $"{_process.Id}"]) { RedirectStandardError = true })!;
         kill.WaitForExit();
     }
 

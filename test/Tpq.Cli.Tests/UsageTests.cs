@@ -1,0 +1,146 @@
+using System.Diagnostics;
+using Tpq.Cli.Tests.Fixtures;
+
+namespace Tpq.Cli.Tests;
+
+public sealed class UsageTests(Server server) : CommandTest(server)
+{
+    [Theory]
+    [InlineData("There is no option --foo here.", "consume", "--foo")]
+    [InlineData("There is no option --foo=bar here.", "consume", "orders", "--foo=bar")]
+    [InlineData("There is no option -x here.", "count", "-x")]
+    [InlineData("There is no option -x here.", "move", "orders", "-x")]
+    [InlineData("There is no option - here.", "list", "-")]
+    [InlineData("There is no command \"consum\".", "consum", "orders")]
+    [InlineData("No queue is named.", "consume")]
+    [InlineData("No queue is named.", "consume", "--")]
+    [InlineData("Required argument 'queue' missing", "produce")]
+    [InlineData("Required argument missing", "consume", "orders", "--wait")]
+    [InlineData("--wait=0,5 is no time", "consume", "orders", "--wait=0,5")]
+    [InlineData("--wait=-2 is no time", "consume", "orders", "--wait=-2")]
+    [InlineData("--wait=5x is no time", "consume", "orders", "--wait", "5x")]
+    [InlineData("--wait=1e3 is no time", "consume", "orders", "--wait=1e3")]
+    [InlineData("--wait=s is no time", "consume", "orders", "--wait=s")]
+    [InlineData("--wait=99999999999 is no time", "consume", "orders", "--wait=99999999999")]
+    [InlineData("--count: \"1,000\" is not a whole number from 1", "consume", "orders", "--count=1,000")]
+    [InlineData("--count: \"0\" is not a whole number from 1", "consume", "orders", "--count=0")]
+    [InlineData("--port: \"65536\" is not a whole number from 1 to 65,535", "dev", "--port=65536")]
+    [InlineData("id: \"seven\" is not a whole number.", "delete", "orders", "seven")]
+    [InlineData("--follow has no end", "consume", "orders", "--follow", "--count=3")]
+    [InlineData("--raw and --envelope", "consume", "orders", "--raw", "--envelope")]
+    [InlineData("--exec and a command", "consume", "orders", "--exec=cat", "--", "cat")]
+    [InlineData("'sometimes' not recognized", "create", "orders", "--notify=sometimes")]
+    [InlineData("The command to run comes after \"--\": tpq dev -- psql", "dev", "psql")]
+    public async Task Parse_Exits2WithASentence_WhenTheUsageIsWrong(string sentence, params string[] args)
+    {
+        Ended ended = (await RunAsync(args)).With(2);
+        Assert.Contains(sentence, ended.Error);
+        Assert.Contains("--help\" shows the usage.", ended.Error);
+        Assert.Equal("", ended.Output);
+    }
+
+    [Fact]
+    public async Task Command_ShowsItsHelpAsAnError_WhenNothingIsGiven()
+    {
+        Ended ended = (await BashAsync("${TPQ%% --schema*}")).With(2);
+        Assert.Contains("Usage:\n  tpq [command] [options]", ended.Error);
+        Assert.Contains("tpq consume orders --wait=5", ended.Error);
+        Assert.Equal("", ended.Output);
+    }
+
+    [Theory]
+    [InlineData("produce")]
+    [InlineData("consume")]
+    [InlineData("create")]
+    [InlineData("upgrade")]
+    [InlineData("schema")]
+    [InlineData("drop")]
+    [InlineData("clear")]
+    [InlineData("count")]
+    [InlineData("delete")]
+    [InlineData("peek")]
+    [InlineData("list")]
+    [InlineData("move")]
+    [InlineData("dev")]
+    [InlineData("demo")]
+    public async Task Help_EndsWithAnExample(string verb)
+    {
+        Ended ended = (await RunAsync(verb, "--help")).With(0);
+        Assert.Contains($"Usage:\n  tpq {verb}", ended.Output);
+        Assert.Contains("TPQ_URL", ended.Output);
+        Assert.Contains($"tpq {verb}", ended.Output.Split("Example")[^1]);
+    }
+
+    [Fact]
+    public async Task Version_IsWritten() =>
+        Assert.Matches(@"^\d+\.\d+\.\d+", (await BashAsync("${TPQ%% --schema*} --version")).With(0).Output);
+
+    [Theory]
+    [InlineData("@orders")]
+    [InlineData("/h")]
+    [InlineData("[diagram]")]
+    [InlineData("orders:2")]
+    public async Task Queue_IsAnyWord_WhenItDoesNotBeginWithADash(string name)
+    {
+        await NewQueueAsync(name, "1");
+        Assert.Equal("1\n", (await RunAsync("consume", name)).With(0).Output);
+    }
+
+    [Fact]
+    public async Task Queue_MayBeginWithADash_BehindTwoDashes()
+    {
+        await NewQueueAsync("-odd", "1", "2");
+        Assert.Equal("2\n", (await RunAsync("count", "--", "-odd")).With(0).Output);
+        Assert.Equal("1\n", (await RunAsync("consume", "--", "-odd")).With(0).Output);
+        Assert.Equal("2\n", (await RunAsync("consume", "--", "-odd", "--", "cat")).With(0).Output);
+        Assert.Contains("(tpq create -- --foo makes it)", (await RunAsync("consume", "--", "--foo")).With(3).Error);
+    }
+
+    [Theory]
+    [InlineData("de_DE.UTF-8")]
+    [InlineData("C")]
+    public async Task Numbers_AreReadTheSame_InEveryLocale(string locale)
+    {
+        await NewQueueAsync("orders");
+        ProcessStartInfo start = Command("consume", "orders", "--wait=0.6");
+        start.Environment["LC_ALL"] = start.Environment["LANG"] = locale;
+        start.Environment["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "0";
+        long begin = Stopwatch.GetTimestamp();
+        using (var running = new Running(start))
+            (await running.EndAsync()).With(1);
+        Assert.InRange(Stopwatch.GetElapsedTime(begin).TotalSeconds, 0.6, 5);
+        start = Command("consume", "orders", "--wait=0,6");
+        start.Environment["LC_ALL"] = start.Environment["LANG"] = locale;
+        start.Environment["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "0";
+        using (var running = new Running(start))
+            Assert.Contains("--wait=0,6 is no time", (await running.EndAsync()).With(2).Error);
+    }
+
+    public static TheoryData<string> Names =>
+    [
+        "Upper Case", "it's \"quoted\"", "a.b.c", "日本語 ñ 🐘", "'; drop table x; --", "[red]x[/]", "back\\slash $HOME `id`", "select", "%s {0}", "new\nline",
+    ];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task Queue_HasAnyName(string name)
+    {
+        (await RunAsync("1", ["produce", name, "--create"])).With(0);
+        string listed = (await RunAsync("list")).With(0).Output;
+        Assert.Contains(name.Replace("\n", "\\u000a", StringComparison.Ordinal), listed);
+        Assert.Equal("1\n", (await RunAsync("consume", name)).With(0).Output);
+        (await RunAsync("drop", name, "--yes")).With(0);
+        Assert.Equal(0L, await ScalarAsync<long>($"SELECT count(*) FROM pg_tables WHERE schemaname = '{Schema}'"));
+    }
+
+    [Theory]
+    [InlineData(54, "is too long: it has 54 bytes in UTF-8, and at most 53")]
+    [InlineData(0, "is empty.")]
+    public async Task Queue_IsRefused_WhenItsNameCannotBeOne(int length, string sentence)
+    {
+        Ended ended = (await RunAsync("create", new string('x', length))).With(2);
+        Assert.Contains(sentence, ended.Error);
+        Assert.DoesNotContain("Parameter", ended.Error);
+        Assert.Equal(1, ended.Error.Count(c => c == '\n'));
+    }
+}
