@@ -151,6 +151,16 @@ public sealed class GetTests(Server server) : DatabaseTest(server)
     }
 
     [Fact]
+    public async Task GetMany_IsInTheOrderOfIds_WhateverOrderTheServerReturns()
+    {
+        await NewQueueAsync();
+        await ExecuteAsync($"INSERT INTO \"{Schema}\".tpq_orders (id, data) SELECT n, to_json(n) FROM generate_series(9, 1, -1) n");
+        await using TpqClient client = NewClient("Options=-c enable_indexscan=off -c enable_bitmapscan=off -c enable_indexonlyscan=off");
+        await using TpqBatch batch = (await client.Queue("orders").GetManyAsync(5, cancellationToken: Token))!;
+        Assert.Equal([1L, 2, 3, 4, 5], batch.Select(m => m.Id));
+    }
+
+    [Fact]
     public async Task Get_NamesTheQueue_WhenThereIsNoSuchQueue()
     {
         await Assert.ThrowsAsync<TpqQueueNotFoundException>(() => Client.Queue("nope").GetAsync(cancellationToken: Token));
