@@ -1,0 +1,112 @@
+using Npgsql;
+using Tpq.Docs.Tests.Fixtures;
+using static Tpq.Docs.Tests.Fixtures.Prelude;
+
+namespace Tpq.Docs.Tests;
+
+/// <summary>The C# examples are run, each in the schema of the run, on the queue and the tables that they name.</summary>
+public sealed class ExampleTests(Server server) : IAsyncLifetime
+{
+    static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    /// <summary>What stands in the examples of README.md, one for each of them in their order; each is run by a test below.</summary>
+    static readonly string[] Run = ["ConsumeAsync", "In(transaction)", "Queues.GetAsync"];
+
+    readonly CancellationTokenSource _stop = new(Patience);
+
+    static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        connectionString = server.KeywordsOf(server.Schema);
+        dataSource = NpgsqlDataSource.Create(connectionString);
+        tpq = new TpqClient(dataSource);
+        orders = tpq.Queue("orders");
+        context = new ShopContext();
+        stop = _stop.Token;
+        await orders.CreateAsync();
+        await server.ExecuteAsync(
+            $"CREATE TABLE {server.Schema}.shipments (order_id bigint PRIMARY KEY); CREATE TABLE {server.Schema}.purchases (id bigint PRIMARY KEY, item text)");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _stop.Dispose();
+        await context.DisposeAsync();
+        await orders.DropAsync();
+        await tpq.DisposeAsync();
+        await dataSource.DisposeAsync();
+        await server.ExecuteAsync($"DROP TABLE {server.Schema}.shipments, {server.Schema}.purchases");
+    }
+
+    [Fact]
+    public void EveryExampleOfReadme_IsRunHere() =>
+        Assert.Equal(Run, Block.Of("README.md", "csharp").Select(b => Array.Find(Run, r => b.Text.Contains(r, StringComparison.Ordinal))));
+
+    [Theory]
+    [InlineData("README.md", 1)]
+    [InlineData("src/Tpq/README.md", 2)]
+    public async Task Consume_CommitsWhatReturns_AndGivesBackWhatThrows(string page, int left)
+    {
+        // The second order 7 fails on the table's primary key, and stays first in line; the example of the package puts one behind it.
+        await orders.PutManyAsync(["""{"Id": 6, "Item": "tea"}""", """{"Id": 7, "Item": "tea"}""", """{"Id": 7, "Item": "tea"}"""], Token);
+        Task run = Snippet.RunAsync(Block.With(page, "csharp", "ConsumeAsync"));
+        while (await CountAsync("shipments") < 2 && !run.IsCompleted)
+            await Task.Delay(TimeSpan.FromMilliseconds(20), stop);
+        await _stop.CancelAsync();
+        await run.WaitAsync(Patience, Token);
+        Assert.Equal(2, await CountAsync("shipments"));
+        Assert.Equal(left, await orders.CountAsync(Token));
+    }
+
+    [Fact]
+    public async Task Put_CommitsWithTheCallersOrder()
+    {
+        await Snippet.RunAsync(Block.With("README.md", "csharp", "In(transaction)"));
+        Assert.Equal(1, await CountAsync("purchases"));
+        await using TpqDelivery? delivery = await orders.GetAsync(cancellationToken: Token);
+        Assert.Equal(new Order(7, "tea"), delivery!.Message.Deserialize(AppJson.Default.Order));
+        // Again it fails on the primary key, and there is no message either.
+        await Assert.ThrowsAsync<PostgresException>(() => Snippet.RunAsync(Block.With("README.md", "csharp", "In(transaction)")));
+        Assert.Equal(1, await orders.CountAsync(Token));
+    }
+
+    [Fact]
+    public async Task Shortcuts_PutAndGet()
+    {
+        await orders.PutAsync("1", Token);
+        await Snippet.RunAsync(Block.With("README.md", "csharp", "Queues.GetAsync"));
+        TpqPeeked left = Assert.Single(await orders.PeekAsync(2, Token));
+        Assert.Equal("""{"Id": 7, "Item": "tea"}""", left.Message.Json);
+    }
+
+    [Theory]
+    [InlineData("AddWithValue(7L)")]
+    [InlineData("connection.ExecuteAsync")]
+    [InlineData("UseTransactionAsync")]
+    public async Task WhatAHandlerWrites_ByWhicheverLibrary_IsPartOfTheMessage(string library)
+    {
+        Block block = Block.With("docs/delivery.md", "csharp", library);
+        await orders.PutAsync("""{"Id": 7, "Item": "tea"}""", Token);
+        foreach (int expected in (int[])[0, 1])
+        {
+            await using (d = (await orders.GetAsync(cancellationToken: Token))!)
+            {
+                await Snippet.RunAsync(block);
+                Assert.Equal(0, await CountAsync("shipments"));
+                if (expected == 1)
+                    await d.CommitAsync(Token);
+            }
+            Assert.Equal(expected, await CountAsync("shipments"));
+            Assert.Equal(1 - expected, await orders.CountAsync(Token));
+            await context.DisposeAsync();
+            context = new ShopContext();
+        }
+    }
+
+    static async Task<long> CountAsync(string table)
+    {
+        await using NpgsqlCommand command = dataSource.CreateCommand($"SELECT count(*) FROM {table}");
+        return (long)(await command.ExecuteScalarAsync(Token))!;
+    }
+}

@@ -1,0 +1,48 @@
+using System.Text.Json.Serialization;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace Tpq.Docs.Tests.Fixtures;
+
+/// <summary>What an example may use without declaring it.</summary>
+public static class Prelude
+{
+    public static string connectionString { get; set; } = "";
+
+    public static NpgsqlDataSource dataSource { get; set; } = null!;
+
+    public static TpqClient tpq { get; set; } = null!;
+
+    public static TpqQueue orders { get; set; } = null!;
+
+    /// <summary>Stops consumers.</summary>
+    public static CancellationToken stop { get; set; }
+
+    /// <summary>A message in hand, as a handler gets it.</summary>
+    public static TpqDelivery d { get; set; } = null!;
+
+    public static ShopContext context { get; set; } = null!;
+}
+
+public sealed record Order(long Id, string Item);
+
+[JsonSerializable(typeof(Order))]
+public sealed partial class AppJson : JsonSerializerContext;
+
+public sealed class Shipment
+{
+    public long OrderId { get; set; }
+}
+
+public sealed class ShopContext : DbContext
+{
+    public DbSet<Shipment> Shipments => Set<Shipment>();
+
+    protected override void OnConfiguring(DbContextOptionsBuilder optionsBuilder) => optionsBuilder.UseNpgsql();
+
+    protected override void OnModelCreating(ModelBuilder modelBuilder) => modelBuilder.Entity<Shipment>(shipment =>
+    {
+        shipment.ToTable("shipments").HasKey(s => s.OrderId);
+        shipment.Property(s => s.OrderId).HasColumnName("order_id").ValueGeneratedNever();
+    });
+}
