@@ -10,8 +10,9 @@ static class ChildProcess
     public static ProcessStartInfo Words(IReadOnlyList<string> words) => new(words[0], words.Skip(1));
 
     /// <summary>A command as a line for the system's shell.</summary>
-    public static ProcessStartInfo Line(string line) =>
-        OperatingSystem.IsWindows() ? new ProcessStartInfo("cmd.exe") { Arguments = $"/d /s /c \"{line}\"" } : new ProcessStartInfo("/bin/sh", ["-c", line]);
+    public static ProcessStartInfo Line(string line) => OperatingSystem.IsWindows()
+        ? new ProcessStartInfo("cmd.exe") { Arguments = $"/d /s /c \"{line}\"" }
+        : new ProcessStartInfo("/bin/sh", ["-c", line]);
 
     /// <summary>Runs it to its end with bytes on its standard input, and returns its exit code. It need not read them.</summary>
     /// <exception cref="CliException">It cannot be started.</exception>

@@ -10,7 +10,7 @@ static class CommandLine
     /// <summary>No <c>@file</c>, which might be a queue, and no <c>-abc</c> for <c>-a -b -c</c>.</summary>
     static readonly ParserConfiguration Parsing = new() { ResponseFileTokenReplacer = null, EnablePosixBundling = false };
 
-    /// <summary>Exceptions and signals are dealt with here: the library's way ends in a stack trace, and in a kill after two seconds.</summary>
+    /// <summary>Exceptions and signals are dealt with here: the library prints stack traces, and kills after two seconds.</summary>
     static readonly InvocationConfiguration Invocation = new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
 
     public static async Task<int> RunAsync(string[] args)

@@ -34,7 +34,8 @@ sealed class Consumption(Session session, IReadOnlyList<TpqQueue> queues, Handle
             }
             await delivery.DisposeAsync();
             cancellationToken.ThrowIfCancellationRequested();
-            string failure = $"The command failed with exit code {code}; message {delivery.Message.Id} is back in queue {Display.Quote(delivery.Message.Queue)}";
+            string back = $"message {delivery.Message.Id} is back in queue {Display.Quote(delivery.Message.Queue)}";
+            string failure = $"The command failed with exit code {code}; {back}";
             if (count is not null)
                 throw new CliException($"{failure}.", code == ExitCode.Interrupted ? code : ExitCode.ConsumerFailed);
             await PauseAsync(failure, cancellationToken);

@@ -31,13 +31,16 @@ static class Display
 
     public static string Messages(long number) => number == 1 ? "1 message" : $"{Count(number)} messages";
 
-    /// <summary>The two largest units: <c>3m 12s</c>.</summary>
-    public static string Age(TimeSpan age)
+    /// <summary>How long ago that was, in the two largest units: <c>3m 12s</c>. Empty where nobody knows.</summary>
+    public static string Age(DateTimeOffset? time)
     {
-        // The server's clock may be ahead of ours.
-        age = age < TimeSpan.Zero ? TimeSpan.Zero : age;
+        if (time is null)
+            return "";
+        TimeSpan age = DateTimeOffset.UtcNow - time.Value;
         return age switch
         {
+            // The server's clock may be ahead of ours.
+            { Ticks: < 0 } => "0s",
             { TotalDays: >= 1 } => $"{Count((long)age.TotalDays)}d {age.Hours}h",
             { TotalHours: >= 1 } => $"{age.Hours}h {age.Minutes}m",
             { TotalMinutes: >= 1 } => $"{age.Minutes}m {age.Seconds}s",

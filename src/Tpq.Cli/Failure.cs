@@ -8,7 +8,8 @@ namespace Tpq.Cli;
 sealed record Failure(string? Sentence, int Code)
 {
     /// <summary>Runs work; when it throws, says why and returns the exit code.</summary>
-    public static async Task<int> GuardAsync(GlobalOptions options, Func<Task<int>> work, Intent intent, Func<DatabaseAddress?>? address = null)
+    public static async Task<int> GuardAsync(
+        GlobalOptions options, Func<Task<int>> work, Intent intent, Func<DatabaseAddress?>? address = null)
     {
         try
         {
@@ -33,16 +34,20 @@ sealed record Failure(string? Sentence, int Code)
         TpqConfigurationException e => new(e.Message, ExitCode.Unusable),
         TpqInvalidJsonException e => new($"{intent}: not a JSON value: {e.Reason} (line {e.Line}, column {e.Column}).", ExitCode.Usage),
         TpqQueueNotFoundException e => new(
-            $"{intent.For(e.Queue)}: there is no such queue in database {Display.Quote(e.Database ?? "")} (tpq create {Display.ShellWord(e.Queue)} makes it)",
+            $"{intent.For(e.Queue)}: there is no such queue in database {Display.Quote(e.Database ?? "")} "
+            + $"(tpq create {Display.ShellWord(e.Queue)} makes it)",
             ExitCode.Unusable),
         TpqException e => new($"{intent}: {e.Message}", ExitCode.Unusable),
         PostgresException e => new($"{intent}: the server of {address} says: {e.MessageText} ({e.SqlState}).", ExitCode.Unusable),
         NpgsqlException e => new($"{intent}: {address} cannot be reached: {Reason(e)}", ExitCode.Unusable),
         EmbeddedPostgresException e => new(e.Message, ExitCode.Unusable),
-        // A name that cannot be one. The parameter's name is for programmers.
-        ArgumentException e => new(e.ParamName is null ? e.Message : e.Message.Replace($" (Parameter '{e.ParamName}')", "", StringComparison.Ordinal), ExitCode.Usage),
+        // A name that cannot be one.
+        ArgumentException e => new(WithoutParameter(e), ExitCode.Usage),
         _ => new($"{intent}: {error.Message}", ExitCode.Unusable),
     };
+
+    /// <summary>The parameter's name is for programmers.</summary>
+    static string WithoutParameter(ArgumentException e) => e.Message.Replace($" (Parameter '{e.ParamName}')", "", StringComparison.Ordinal);
 
     static string Reason(NpgsqlException e) => e.InnerException switch
     {

@@ -43,7 +43,7 @@ sealed class Input : IAsyncDisposable
 
     public PipeReader ToPipe() => PipeReader.Create(_stream, new StreamPipeReaderOptions(bufferSize: 64 * 1024, leaveOpen: true));
 
-    /// <summary>All of it, as one message: without a byte order mark, and without the line break that ends the last line of a text.</summary>
+    /// <summary>All of it, as one message: without a byte order mark, and without the line break that ends the last line.</summary>
     /// <exception cref="CliException">There is nothing, or more than one value.</exception>
     public async Task<ReadOnlyMemory<byte>> ReadMessageAsync(CancellationToken cancellationToken)
     {

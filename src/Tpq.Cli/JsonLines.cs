@@ -7,6 +7,9 @@ namespace Tpq.Cli;
 /// <summary>One JSON value per line, read in the memory of one line. Blank lines are skipped; a line may end in CR LF.</summary>
 sealed class JsonLines(PipeReader reader)
 {
+    /// <summary>How much of what is not read yet has no line break in it; a long line is not searched from its start each time.</summary>
+    long _searched;
+
     /// <summary>The number of the line that was read last, counted from 1.</summary>
     public long Number { get; private set; }
 
@@ -33,7 +36,7 @@ sealed class JsonLines(PipeReader reader)
 
     bool TryReadLine(ref ReadOnlySequence<byte> rest, bool isEnd, out ReadOnlySequence<byte> line)
     {
-        if (rest.PositionOf((byte)'\n') is { } end)
+        if (rest.Slice(_searched).PositionOf((byte)'\n') is { } end)
         {
             line = rest.Slice(0, end);
             rest = rest.Slice(rest.GetPosition(1, end));
@@ -48,8 +51,10 @@ sealed class JsonLines(PipeReader reader)
         else
         {
             line = default;
+            _searched = rest.Length;
             return false;
         }
+        _searched = 0;
         Number++;
         return true;
     }

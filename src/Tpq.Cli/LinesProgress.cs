@@ -7,7 +7,8 @@ static class LinesProgress
 {
     static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
-    public static async Task ShowAsync(LinesPut put, JsonLines lines, long? length, GlobalOptions options, CancellationToken cancellationToken)
+    public static async Task ShowAsync(
+        LinesPut put, JsonLines lines, long? length, GlobalOptions options, CancellationToken cancellationToken)
     {
         if (Console.IsErrorRedirected || options.Quiet)
         {
@@ -22,7 +23,9 @@ static class LinesProgress
         });
         await console.Progress()
             .AutoClear(true)
-            .Columns(length is null ? [new SpinnerColumn(), new TaskDescriptionColumn()] : [new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn()])
+            .Columns(length is null
+                ? [new SpinnerColumn(), new TaskDescriptionColumn()]
+                : [new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn()])
             .StartAsync(async context =>
             {
                 ProgressTask task = context.AddTask("0 messages", maxValue: Math.Max(length ?? 1, 1));

@@ -20,18 +20,17 @@ sealed class LinesPut(TpqQueue queue, JsonLines lines, int? batch)
             bool more = await all.MoveNextAsync();
             while (more)
             {
-                long committed = await queue.PutManyAsync(NextBatchAsync(all, () => more = false, cancellationToken), cancellationToken);
-                Committed += committed;
+                Committed += await queue.PutManyAsync(NextBatchAsync(all, () => more = false, cancellationToken), cancellationToken);
             }
         }
         catch (TpqInvalidJsonException e)
         {
-            throw new CliException($"Line {Display.Count(lines.Number)}: not a JSON value: {e.Reason} (column {Display.Count(e.Column)}). {HowFar()}", ExitCode.Usage, e);
+            throw new CliException(
+                $"Line {Display.Count(lines.Number)}: not a JSON value: {e.Reason} (column {Display.Count(e.Column)}). {HowFar}", ExitCode.Usage, e);
         }
     }
 
-    /// <summary>What is in the queue after a failure.</summary>
-    public string HowFar() => Committed == 0
+    string HowFar => Committed == 0
         ? "Nothing was put."
         : $"{Display.Messages(Committed)} of the lines before it {(Committed == 1 ? "was" : "were")} put.";
 

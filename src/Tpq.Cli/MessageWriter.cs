@@ -10,7 +10,11 @@ static class MessageWriter
     const string Timestamp = "yyyy-MM-ddTHH:mm:ss.ffffffZ";
 
     /// <summary>For output that no browser reads: names stay legible.</summary>
-    public static readonly JsonWriterOptions JsonOptions = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+    public static readonly JsonWriterOptions JsonOptions = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        SkipValidation = true,
+    };
 
     public static ReadOnlyMemory<byte> Write(TpqMessage message, MessageFormat format) => format switch
     {

@@ -23,9 +23,11 @@ static class Number
     static long? Parse(ArgumentResult result, string name, long least, long most)
     {
         string text = result.Tokens[0].Value;
-        if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number) && number >= least && number <= most)
+        if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number)
+            && number >= least && number <= most)
             return number;
-        result.AddError($"{name}: \"{text}\" is not a whole number{(least == long.MinValue ? "" : $" from {least} to {Display.Count(most)}")}.");
+        string range = least == long.MinValue ? "" : $" from {least} to {Display.Count(most)}";
+        result.AddError($"{name}: \"{text}\" is not a whole number{range}.");
         return null;
     }
 }

@@ -22,10 +22,10 @@ sealed class Session
 
     public DatabaseAddress Address { get; }
 
+    public string Database => Address.Database;
+
     /// <summary>The client's pool, for what is not about queues.</summary>
     public NpgsqlDataSource DataSource { get; }
-
-    public TpqQueue Queue(string name) => Client.Queue(name);
 
     public void Say(string words) => Options.Say(words);
 

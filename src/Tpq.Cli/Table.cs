@@ -7,7 +7,7 @@ using Spectre.Console.Rendering;
 
 namespace Tpq.Cli;
 
-/// <summary>Rows for people on standard output: on a terminal one line each, the last column cut to fit; anywhere else plain and whole.</summary>
+/// <summary>Rows for people: on a terminal one line each, the last column cut to fit; anywhere else plain and whole.</summary>
 sealed class Table(params string[] columns)
 {
     /// <summary>What a border and its padding take of each column, and the border at the end.</summary>

@@ -26,6 +26,16 @@ public sealed class LinesTests(Server server) : CommandTest(server)
     }
 
     [Fact]
+    public async Task Lines_PutsALine_WhenItIsLong()
+    {
+        await NewQueueAsync("orders");
+        string line = $"\"{new string('x', 30_000_000)}\"";
+        (await RunAsync($"1\n{line}\n2", ["produce", "orders", "--lines"])).With(0);
+        Assert.Equal(
+            [1, line.Length, 1], await ScalarAsync<int[]>($"SELECT array_agg(length(data::text) ORDER BY id) FROM {Schema}.tpq_orders"));
+    }
+
+    [Fact]
     public async Task Lines_SaysNothing_WhenQuiet()
     {
         await NewQueueAsync("orders");

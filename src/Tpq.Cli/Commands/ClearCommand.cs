@@ -9,14 +9,14 @@ static class ClearCommand
 
     public static Command Create()
     {
-        var command = new Verb("clear", "Remove the messages of a queue, but none that a consumer has in hand. Asks first.", "tpq clear orders --yes")
+        var command = new Verb("clear",
+            "Remove the messages of a queue, but none that a consumer has in hand. Asks first.", "tpq clear orders --yes")
         {
             Queue, Yes,
         };
-        command.SetAction((parse, cancellationToken) => Session.RunAsync(parse, new Intent("clear", parse.GetRequiredValue(Queue)), async session =>
+        command.OnQueue(Queue, "clear", async (parse, session, queue, cancellationToken) =>
         {
-            TpqQueue queue = session.Queue(parse.GetRequiredValue(Queue));
-            string where = $"queue {Display.Quote(queue.Name)} of database {Display.Quote(session.Address.Database)}";
+            string where = $"queue {Display.Quote(queue.Name)} of database {Display.Quote(session.Database)}";
             long count = await queue.CountAsync(cancellationToken);
             if (!await Confirmation.IsGivenAsync($"Remove {Display.Messages(count)} from {where}?", parse.GetValue(Yes), cancellationToken))
             {
@@ -25,7 +25,7 @@ static class ClearCommand
             }
             session.Say($"Removed {Display.Messages(await queue.ClearAsync(cancellationToken))} from {where}.");
             return ExitCode.Done;
-        }));
+        });
         return command;
     }
 }

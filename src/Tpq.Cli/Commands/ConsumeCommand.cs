@@ -14,9 +14,13 @@ static class ConsumeCommand
     static readonly Option<TimeSpan?> WaitFor = Wait.Option(
         "How long to wait for a message: seconds (5, 0.5), 500ms, 2m, 1h; 0 or forever; -1 or none. Default: -1, with --follow 0.");
 
-    static readonly Option<int?> Count = Number.Option("--count", "Take up to N messages; done when --wait passed without another. Default: 1.");
+    static readonly Option<int?> Count = Number.Option("--count",
+        "Take up to N messages; done when --wait passed without another. Default: 1.");
 
-    static readonly Option<bool> Follow = new("--follow") { Description = "Take messages until Ctrl+C; a command that fails is tried again." };
+    static readonly Option<bool> Follow = new("--follow")
+    {
+        Description = "Take messages until Ctrl+C; a command that fails is tried again.",
+    };
 
     static readonly Option<string> Exec = new("--exec")
     {
@@ -34,8 +38,8 @@ static class ConsumeCommand
     public static Command Create()
     {
         var command = new Verb("consume",
-            "Take a message, write it on a line of its own, and remove it. Exits 1 when there is none. A command after \"--\" gets the message as its "
-            + "standard input, with TPQ_QUEUE, TPQ_ID and TPQ_ATTEMPTS in its environment; the message is removed when it exits 0.",
+            "Take a message, write it on a line of its own, and remove it. Exits 1 when there is none. A command after \"--\" gets the message "
+            + "as its standard input, with TPQ_QUEUE, TPQ_ID and TPQ_ATTEMPTS in its environment; the message is removed when it exits 0.",
             "tpq consume orders --wait=5",
             "tpq consume urgent orders --follow -- ./handle --fast")
         {
@@ -43,7 +47,7 @@ static class ConsumeCommand
         };
         command.Aliases.Add("get");
         command.Validators.Add(Validate);
-        command.SetAction((parse, cancellationToken) => RunAsync(parse, cancellationToken));
+        command.SetAction(RunAsync);
         return command;
     }
 
@@ -66,7 +70,7 @@ static class ConsumeCommand
 
         return await Session.RunAsync(parse, new Intent("read from", names), session => new Consumption(
             session,
-            [.. names.Select(session.Queue)],
+            [.. names.Select(session.Client.Queue)],
             new Handler(Format(parse), command.Length > 0 ? command : null, line),
             parse.GetValue(WaitFor) ?? (parse.GetValue(Follow) ? Timeout.InfiniteTimeSpan : TimeSpan.Zero),
             parse.GetValue(Follow) ? null : parse.GetValue(Count) ?? 1).RunAsync(cancellationToken));

@@ -9,16 +9,17 @@ static class CountCommand
 
     public static Command Create()
     {
-        var command = new Verb("count", "Write how many messages are in a queue, those included that a consumer has in hand.", "tpq count orders")
+        var command = new Verb("count",
+            "Write how many messages are in a queue, those included that a consumer has in hand.", "tpq count orders")
         {
             Queue,
         };
-        command.SetAction((parse, cancellationToken) => Session.RunAsync(parse, new Intent("count", parse.GetRequiredValue(Queue)), async session =>
+        command.OnQueue(Queue, "count", async (parse, session, queue, cancellationToken) =>
         {
-            long count = await session.Queue(parse.GetRequiredValue(Queue)).CountAsync(cancellationToken);
+            long count = await queue.CountAsync(cancellationToken);
             await StandardOutput.WriteTextAsync(string.Create(CultureInfo.InvariantCulture, $"{count}\n"), cancellationToken);
             return ExitCode.Done;
-        }));
+        });
         return command;
     }
 }

@@ -13,16 +13,14 @@ static class CreateCommand
         {
             Queue, Notify,
         };
-        command.SetAction((parse, cancellationToken) => Session.RunAsync(
-            parse, new Intent("create", parse.GetRequiredValue(Queue)), async session =>
+        command.OnQueue(Queue, "create", async (parse, session, queue, cancellationToken) =>
             {
-                TpqQueue queue = session.Queue(parse.GetRequiredValue(Queue));
                 bool created = await queue.CreateAsync(NotifyOption.Read(parse, Notify), cancellationToken);
                 session.Say(created
-                    ? $"Created queue {Display.Quote(queue.Name)} in database {Display.Quote(session.Address.Database)}."
-                    : $"Queue {Display.Quote(queue.Name)} is already in database {Display.Quote(session.Address.Database)}; it was left as it is.");
+                    ? $"Created queue {Display.Quote(queue.Name)} in database {Display.Quote(session.Database)}."
+                    : $"Queue {Display.Quote(queue.Name)} is already in database {Display.Quote(session.Database)}; it was left as it is.");
                 return ExitCode.Done;
-            }));
+            });
         return command;
     }
 }

@@ -9,19 +9,19 @@ static class DeleteCommand
 
     public static Command Create()
     {
-        var command = new Verb("delete", "Remove one message. Exits 1 when it is not there, or a consumer has it in hand.", "tpq delete orders 7")
+        var command = new Verb("delete",
+            "Remove one message. Exits 1 when it is not there, or a consumer has it in hand.", "tpq delete orders 7")
         {
             Queue, Id,
         };
-        command.SetAction((parse, cancellationToken) => Session.RunAsync(parse, new Intent("delete from", parse.GetRequiredValue(Queue)), async session =>
+        command.OnQueue(Queue, "delete from", async (parse, session, queue, cancellationToken) =>
         {
-            TpqQueue queue = session.Queue(parse.GetRequiredValue(Queue));
             long id = parse.GetRequiredValue(Id);
             if (await queue.DeleteAsync(id, cancellationToken))
                 return ExitCode.Done;
             session.Say($"Queue {Display.Quote(queue.Name)} has no message {id}, or a consumer has it in hand.");
             return ExitCode.Empty;
-        }));
+        });
         return command;
     }
 }

@@ -13,8 +13,8 @@ static class DemoCommand
     public static Command Create()
     {
         var command = new Verb("demo",
-            "See it at work: a file of orders, several consumers, a failure midway, and the books at the end. In the database of --url or TPQ_URL, "
-            + "where everything is dropped again, else in a private PostgreSQL.",
+            "See it at work: a file of orders, several consumers, a failure midway, and the books at the end. In the database of --url "
+            + "or TPQ_URL, where everything is dropped again, else in a private PostgreSQL.",
             "tpq demo")
         {
             Offline,

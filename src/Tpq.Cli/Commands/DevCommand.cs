@@ -11,7 +11,8 @@ static partial class DevCommand
 
     static readonly Argument<string[]> CommandWords = new("command")
     {
-        Description = "What to run, after \"--\", with TPQ_URL in its environment. Without it, the URL is written and the server runs until Ctrl+C.",
+        Description = "What to run, after \"--\", with TPQ_URL in its environment. Without it, the URL is written and the server runs until "
+            + "Ctrl+C.",
         Arity = ArgumentArity.ZeroOrMore,
     };
 
@@ -26,7 +27,9 @@ static partial class DevCommand
 
     public static Command Create()
     {
-        var command = new Verb("dev", "Start a private PostgreSQL, for a command or until Ctrl+C.", "tpq dev -- dotnet test", "tpq dev --data=./pg --port=5455")
+        var command = new Verb("dev", "Start a private PostgreSQL, for a command or until Ctrl+C.",
+            "tpq dev -- dotnet test",
+            "tpq dev --data=./pg --port=5455")
         {
             CommandWords, Data, Port, Offline,
         };
@@ -44,7 +47,9 @@ static partial class DevCommand
         {
             await using EmbeddedPostgres server = await EmbeddedPostgres.StartAsync(
                 PrivateServer.Options(options, parse.GetValue(Offline), parse.GetValue(Data), parse.GetValue(Port) ?? 0), cancellationToken);
-            return words.Length > 0 ? await RunCommandAsync(words, server.Url, cancellationToken) : await StayAsync(server, options, cancellationToken);
+            return words.Length > 0
+                ? await RunCommandAsync(words, server.Url, cancellationToken)
+                : await StayAsync(server, options, cancellationToken);
         }, new Intent("run a private PostgreSQL"));
     }
 

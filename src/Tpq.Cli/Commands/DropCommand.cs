@@ -10,11 +10,10 @@ static class DropCommand
     public static Command Create()
     {
         var command = new Verb("drop", "Drop a queue with all its messages. Asks first.", "tpq drop orders --yes") { Queue, Yes };
-        command.SetAction((parse, cancellationToken) => Session.RunAsync(parse, new Intent("drop", parse.GetRequiredValue(Queue)), async session =>
+        command.OnQueue(Queue, "drop", async (parse, session, queue, cancellationToken) =>
         {
-            TpqQueue queue = session.Queue(parse.GetRequiredValue(Queue));
             long count = await queue.CountAsync(cancellationToken);
-            string what = $"queue {Display.Quote(queue.Name)} with {Display.Messages(count)} from database {Display.Quote(session.Address.Database)}";
+            string what = $"queue {Display.Quote(queue.Name)} with {Display.Messages(count)} from database {Display.Quote(session.Database)}";
             if (!await Confirmation.IsGivenAsync($"Drop {what}?", parse.GetValue(Yes), cancellationToken))
             {
                 session.Say("Nothing was dropped.");
@@ -23,7 +22,7 @@ static class DropCommand
             await queue.DropAsync(cancellationToken);
             session.Say($"Dropped {what}.");
             return ExitCode.Done;
-        }));
+        });
         return command;
     }
 }

@@ -8,7 +8,10 @@ static class ListCommand
 
     public static Command Create()
     {
-        var command = new Verb("list", "Show all queues, how many messages each has, and how old the first one is.", "tpq list --json") { Json };
+        var command = new Verb("list", "Show all queues, how many messages each has, and how old the first one is.", "tpq list --json")
+        {
+            Json,
+        };
         command.SetAction((parse, cancellationToken) => Session.RunAsync(parse, new Intent("list the queues"), async session =>
         {
             IReadOnlyList<TpqQueueInfo> queues = await session.Client.ListAsync(cancellationToken);
@@ -22,7 +25,7 @@ static class ListCommand
     {
         var table = new Table("queue", "messages", "oldest");
         foreach (TpqQueueInfo queue in queues)
-            table.Add(queue.Name, Display.Count(queue.Count), queue.Oldest is { } oldest ? Display.Age(DateTimeOffset.UtcNow - oldest) : "");
+            table.Add(queue.Name, Display.Count(queue.Count), Display.Age(queue.Oldest));
         return table.WriteAsync(cancellationToken);
     }
 

@@ -20,7 +20,7 @@ static class MoveCommand
             string from = parse.GetRequiredValue(From), to = parse.GetRequiredValue(To);
             return Session.RunAsync(parse, new Intent("move to or from", from, to), async session =>
             {
-                long moved = await session.Queue(from).MoveToAsync(session.Queue(to), parse.GetValue(Count), cancellationToken);
+                long moved = await session.Client.Queue(from).MoveToAsync(session.Client.Queue(to), parse.GetValue(Count), cancellationToken);
                 session.Say($"Moved {Display.Messages(moved)} from queue {Display.Quote(from)} to queue {Display.Quote(to)}.");
                 return ExitCode.Done;
             });

@@ -14,14 +14,16 @@ static class PeekCommand
 
     public static Command Create()
     {
-        var command = new Verb("peek", "Show the first messages of a queue and take none.", "tpq peek orders --count=3 --json") { Queue, Count, Json };
-        command.SetAction((parse, cancellationToken) => Session.RunAsync(parse, new Intent("read from", parse.GetRequiredValue(Queue)), async session =>
+        var command = new Verb("peek", "Show the first messages of a queue and take none.", "tpq peek orders --count=3 --json")
         {
-            TpqQueue queue = session.Queue(parse.GetRequiredValue(Queue));
+            Queue, Count, Json,
+        };
+        command.OnQueue(Queue, "read from", async (parse, session, queue, cancellationToken) =>
+        {
             IReadOnlyList<TpqPeeked> peeked = await queue.PeekAsync(parse.GetValue(Count) ?? DefaultCount, cancellationToken);
             await (parse.GetValue(Json) ? WriteJsonAsync(peeked, cancellationToken) : WriteTableAsync(peeked, cancellationToken));
             return ExitCode.Done;
-        }));
+        });
         return command;
     }
 
@@ -32,7 +34,7 @@ static class PeekCommand
         {
             table.Add(
                 message.Id.ToString(CultureInfo.InvariantCulture),
-                message.EnqueuedAt is { } time ? Display.Age(DateTimeOffset.UtcNow - time) : "",
+                Display.Age(message.EnqueuedAt),
                 message.Attempts.ToString(CultureInfo.InvariantCulture),
                 taken ? "yes" : "no",
                 Encoding.UTF8.GetString(MessageWriter.OneLine(message.Utf8Json.Span)));

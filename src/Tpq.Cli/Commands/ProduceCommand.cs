@@ -35,23 +35,27 @@ static class ProduceCommand
             if (result.GetResult(Batch) is not null && !result.GetValue(Lines))
                 result.AddError("--batch is for --lines.");
         });
-        command.SetAction((parse, cancellationToken) => Session.RunAsync(
-            parse, new Intent("write to", parse.GetRequiredValue(Queue)), session => RunAsync(session, parse, cancellationToken)));
+        command.OnQueue(Queue, "write to", RunAsync);
         return command;
     }
 
-    static async Task<int> RunAsync(Session session, ParseResult parse, CancellationToken cancellationToken)
+    static async Task<int> RunAsync(ParseResult parse, Session session, TpqQueue queue, CancellationToken cancellationToken)
     {
-        TpqQueue queue = session.Queue(parse.GetRequiredValue(Queue));
         await using Input input = Input.Open(parse.GetValue(File), session.Options);
+        if (parse.GetValue(Lines))
+            return await PutLinesAsync(parse, session, queue, input, cancellationToken);
+        ReadOnlyMemory<byte> message = await input.ReadMessageAsync(cancellationToken);
         if (parse.GetValue(CreateQueue))
             await queue.CreateAsync(cancellationToken: cancellationToken);
-        if (!parse.GetValue(Lines))
-        {
-            ReadOnlyMemory<byte> message = await input.ReadMessageAsync(cancellationToken);
-            await queue.PutAsync(message, cancellationToken);
-            return ExitCode.Done;
-        }
+        await queue.PutAsync(message, cancellationToken);
+        return ExitCode.Done;
+    }
+
+    static async Task<int> PutLinesAsync(
+        ParseResult parse, Session session, TpqQueue queue, Input input, CancellationToken cancellationToken)
+    {
+        if (parse.GetValue(CreateQueue))
+            await queue.CreateAsync(cancellationToken: cancellationToken);
         var lines = new JsonLines(input.ToPipe());
         var put = new LinesPut(queue, lines, parse.GetValue(Batch));
         try
@@ -60,7 +64,13 @@ static class ProduceCommand
         }
         catch (OperationCanceledException)
         {
-            session.Say($"Interrupted. {put.HowFar()}");
+            session.Say($"Interrupted. {(put.Committed == 0 ? "Nothing was put." : $"Before that, {Display.Messages(put.Committed)} were put.")}");
+            throw;
+        }
+        catch (Exception e) when (e is not CliException && put.Committed > 0)
+        {
+            // Of what was on its way nobody knows, when the connection broke at its commit.
+            await Console.Error.WriteLineAsync($"{Display.Messages(put.Committed)} were put for certain.");
             throw;
         }
         session.Say($"Put {Display.Messages(put.Committed)} into queue {Display.Quote(queue.Name)}.");

@@ -13,14 +13,13 @@ static class UpgradeCommand
         {
             Queue,
         };
-        command.SetAction((parse, cancellationToken) => Session.RunAsync(parse, new Intent("upgrade", parse.GetRequiredValue(Queue)), async session =>
+        command.OnQueue(Queue, "upgrade", async (parse, session, queue, cancellationToken) =>
         {
-            TpqQueue queue = session.Queue(parse.GetRequiredValue(Queue));
             session.Say(await queue.UpgradeAsync(cancellationToken)
                 ? $"Upgraded queue {Display.Quote(queue.Name)}."
                 : $"Queue {Display.Quote(queue.Name)} is up to date.");
             return ExitCode.Done;
-        }));
+        });
         return command;
     }
 }

@@ -17,7 +17,7 @@ sealed class Demonstration(Session session)
     public async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         long start = Stopwatch.GetTimestamp();
-        TpqQueue queue = session.Queue(_name);
+        TpqQueue queue = session.Client.Queue(_name);
         var ledger = new Ledger(session.DataSource, session.Options.Schema, $"{_name}_ledger");
         session.Say($"Working in {session.Address}.");
         try
