@@ -82,7 +82,11 @@ public sealed class TpqClient : IAsyncDisposable
         return new TpqClient(configuration.Read(), options);
     }
 
-    internal NpgsqlDataSource DataSource { get; }
+    /// <summary>
+    /// The connection pool that the client uses: for the caller's own transactions on the same database. Not to be disposed while the client
+    /// lives.
+    /// </summary>
+    public NpgsqlDataSource DataSource { get; }
 
     internal Listener Listener { get; }
 
