@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace Tpq.Cli;
 
 /// <summary>Puts the lines of an input, in one transaction or in one for each batch of lines.</summary>
@@ -17,11 +15,8 @@ sealed class LinesPut(TpqQueue queue, JsonLines lines, int? batch)
         await using IAsyncEnumerator<TpqPut> all = lines.ReadAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
         try
         {
-            bool more = await all.MoveNextAsync();
-            while (more)
-            {
-                Committed += await queue.PutManyAsync(NextBatchAsync(all, () => more = false, cancellationToken), cancellationToken);
-            }
+            while (await all.MoveNextAsync())
+                Committed += await queue.PutManyAsync(NextBatchAsync(all), cancellationToken);
         }
         catch (TpqInvalidJsonException e)
         {
@@ -30,26 +25,20 @@ sealed class LinesPut(TpqQueue queue, JsonLines lines, int? batch)
         }
     }
 
-    string HowFar => Committed == 0
+    /// <summary>What is in the queue when it ends before its time.</summary>
+    public string HowFar => Committed == 0
         ? "Nothing was put."
         : $"{Display.Messages(Committed)} of the lines before it {(Committed == 1 ? "was" : "were")} put.";
 
     /// <summary>The line at which the enumerator stands, and as many more as make a batch.</summary>
-    async IAsyncEnumerable<TpqPut> NextBatchAsync(
-        IAsyncEnumerator<TpqPut> all, Action onEnd, [EnumeratorCancellation] CancellationToken cancellationToken)
+    async IAsyncEnumerable<TpqPut> NextBatchAsync(IAsyncEnumerator<TpqPut> all)
     {
-        int left = batch ?? int.MaxValue;
+        long taken = 0;
         do
         {
-            cancellationToken.ThrowIfCancellationRequested();
             yield return all.Current;
             Sent++;
-            if (!await all.MoveNextAsync())
-            {
-                onEnd();
-                yield break;
-            }
         }
-        while (batch is null || --left > 0);
+        while (++taken != batch && await all.MoveNextAsync());
     }
 }

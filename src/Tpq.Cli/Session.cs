@@ -1,7 +1,5 @@
 using System.CommandLine;
-using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
-using Npgsql;
 
 namespace Tpq.Cli;
 
@@ -12,8 +10,7 @@ sealed class Session
     {
         Client = client;
         Options = options;
-        DataSource = DataSourceOf(client);
-        Address = DatabaseAddress.Of(DataSource);
+        Address = DatabaseAddress.Of(client.DataSource);
     }
 
     public TpqClient Client { get; }
@@ -23,9 +20,6 @@ sealed class Session
     public DatabaseAddress Address { get; }
 
     public string Database => Address.Database;
-
-    /// <summary>The client's pool, for what is not about queues.</summary>
-    public NpgsqlDataSource DataSource { get; }
 
     public void Say(string words) => Options.Say(words);
 
@@ -49,9 +43,6 @@ sealed class Session
             return await work(session);
         }, intent, () => address);
     }
-
-    [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "get_DataSource")]
-    static extern NpgsqlDataSource DataSourceOf(TpqClient client);
 
     static TpqClient Open(GlobalOptions options, ILoggerFactory? loggers)
     {

@@ -66,6 +66,21 @@ public sealed class LinesTests(Server server) : CommandTest(server)
         Assert.Equal(Enumerable.Range(1, 2_000).Select(n => $"{n}"), await StoredAsync("orders"));
     }
 
+    [Fact]
+    public async Task Batch_IsCommittedWhenItIsFull_AndCountedWhenALaterOneFails()
+    {
+        await NewQueueAsync("orders");
+        using Running running = Start("produce", "orders", "--lines", "--batch=2");
+        await running.Input.WriteAsync("1\n2\n"u8.ToArray(), Token);
+        await running.Input.FlushAsync(Token);
+        await Eventually.TrueAsync(async () => (await StoredAsync("orders")).Length == 2, () => "two messages");
+        await ExecuteAsync($"DROP TABLE {Schema}.tpq_orders");
+        await running.Input.WriteAsync("3\n"u8.ToArray(), Token);
+        running.Input.Close();
+        string error = (await running.EndAsync()).With(3).Error;
+        Assert.StartsWith("2 messages of the lines before it were put.\nCould not write to queue \"orders\": ", error);
+    }
+
     [Theory]
     [InlineData(null, 1)]
     [InlineData("--batch=2", 3)]

@@ -64,13 +64,13 @@ static class ProduceCommand
         }
         catch (OperationCanceledException)
         {
-            session.Say($"Interrupted. {(put.Committed == 0 ? "Nothing was put." : $"Before that, {Display.Messages(put.Committed)} were put.")}");
+            session.Say($"Interrupted. {put.HowFar}");
             throw;
         }
         catch (Exception e) when (e is not CliException && put.Committed > 0)
         {
-            // Of what was on its way nobody knows, when the connection broke at its commit.
-            await Console.Error.WriteLineAsync($"{Display.Messages(put.Committed)} were put for certain.");
+            // Otherwise nothing is said: where the connection breaks at a commit, nobody knows.
+            await Console.Error.WriteLineAsync(put.HowFar);
             throw;
         }
         session.Say($"Put {Display.Messages(put.Committed)} into queue {Display.Quote(queue.Name)}.");

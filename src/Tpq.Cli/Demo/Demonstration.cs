@@ -18,7 +18,7 @@ sealed class Demonstration(Session session)
     {
         long start = Stopwatch.GetTimestamp();
         TpqQueue queue = session.Client.Queue(_name);
-        var ledger = new Ledger(session.DataSource, session.Options.Schema, $"{_name}_ledger");
+        var ledger = new Ledger(session.Client.DataSource, session.Options.Schema, $"{_name}_ledger");
         session.Say($"Working in {session.Address}.");
         try
         {
