@@ -59,10 +59,17 @@ sealed record ServerAccount(string? Name)
     {
         if (Name is null)
             return;
-        Command.Result result = await Command
-            .RunAsync("chown", ["-Rh", $"{Name}:", path], _ => { }, cancellationToken).ConfigureAwait(false);
-        if (result.ExitCode != 0)
-            throw new EmbeddedPostgresException($"{path} cannot be handed to the account `{Name}`: {result.Complaint}");
+        // A server that is still stopping in that folder removes files under chown's feet, which it reports as failures.
+        const int Tries = 3;
+        for (int attempt = 1; ; attempt++)
+        {
+            Command.Result result = await Command
+                .RunAsync("chown", ["-Rh", $"{Name}:", path], _ => { }, cancellationToken).ConfigureAwait(false);
+            if (result.ExitCode == 0)
+                return;
+            if (attempt == Tries)
+                throw new EmbeddedPostgresException($"{path} cannot be handed to the account `{Name}`: {result.Complaint}");
+        }
     }
 
     /// <summary>The outermost folder on the way to <paramref name="folder"/>, or itself, that this account cannot enter.</summary>
