@@ -62,7 +62,5 @@ sealed record GlobalOptions(string? Url, string? Schema, string? Prefix, bool De
     }
 
     static string? ReadPrefix(ParseResult parse) =>
-        parse.GetResult(PrefixOption) is null ? Variable(PrefixVariable) : parse.GetValue(PrefixOption) ?? "";
-
-    static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
+        parse.GetResult(PrefixOption) is null ? Environment.GetEnvironmentVariable(PrefixVariable) : parse.GetValue(PrefixOption) ?? "";
 }

@@ -9,7 +9,7 @@ static class NotifyOption
     {
         var option = new Option<string>("--notify")
         {
-            Description = "Whether a put wakes waiting consumers: auto (default, when one waits), always (consumers of the Python "
+            Description = "Whether a put wakes waiting consumers: auto (default), always (consumers of the Python "
                 + "tpq need it), or never (they look once a second).",
             DefaultValueFactory = _ => "auto",
         };

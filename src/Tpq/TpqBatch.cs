@@ -25,7 +25,7 @@ public sealed class TpqBatch : IReadOnlyList<TpqMessage>, IAsyncDisposable
     /// <summary>The connection on which the messages are held. Not to be closed by the handler.</summary>
     public NpgsqlConnection Connection => _held.Connection;
 
-    /// <summary>The transaction in which the messages were taken, READ COMMITTED. Committing it is the same as <see cref="CommitAsync"/>.</summary>
+    /// <summary>The transaction in which the messages were taken, READ COMMITTED. Prefer <see cref="CommitAsync"/> to its own commit, as with <see cref="TpqDelivery"/>.</summary>
     public NpgsqlTransaction Transaction => _held.Transaction;
 
     /// <summary>The message at a place, counted from 0.</summary>

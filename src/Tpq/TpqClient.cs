@@ -56,13 +56,15 @@ public sealed class TpqClient : IAsyncDisposable
         _tablePrefix = options.TablePrefix;
         if (_schema is not null && Identifier.Measure(_schema, "schema", nameof(options)) > Identifier.MaxBytes)
             throw new ArgumentException($"The schema \"{_schema}\" is longer than {Identifier.MaxBytes} bytes.", nameof(options));
+        if (_tablePrefix.Length > 0 && Identifier.Measure(_tablePrefix, "table prefix", nameof(options)) > QueueName.MaxPrefixBytes)
+            throw new ArgumentException($"The table prefix \"{_tablePrefix}\" is longer than {QueueName.MaxPrefixBytes} bytes.", nameof(options));
         Time = options.TimeProvider;
         Logger = LoggerOf(options);
         var settings = new NpgsqlConnectionStringBuilder(dataSource.ConnectionString);
         Database = settings.Database ?? settings.Username;
         Enlists = settings.Enlist;
         MaxPoolSize = settings.MaxPoolSize;
-        Listener = new Listener(dataSource, Time, Logger);
+        Listener = new Listener(dataSource, enabled: MaxPoolSize > 1, Time, Logger);
         Stopping = _stopping.Token;
     }
 
@@ -78,7 +80,7 @@ public sealed class TpqClient : IAsyncDisposable
         options ??= new TpqClientOptions();
         var configuration = Configuration.FromEnvironment(LoggerOf(options));
         if (options.GivenTablePrefix is null && configuration.GivenTablePrefix is { } prefix)
-            options.TablePrefix = prefix;
+            options = new TpqClientOptions { Schema = options.Schema, TablePrefix = prefix, LoggerFactory = options.LoggerFactory, TimeProvider = options.TimeProvider };
         return new TpqClient(configuration.Read(), options);
     }
 

@@ -27,7 +27,11 @@ public sealed class TpqDelivery : IAsyncDisposable
     /// <summary>The connection on which the message is held, for Dapper and the like. Not to be closed by the handler.</summary>
     public NpgsqlConnection Connection => _held.Connection;
 
-    /// <summary>The transaction in which the message was taken, READ COMMITTED. Committing it is the same as <see cref="CommitAsync"/>.</summary>
+    /// <summary>The transaction in which the message was taken, READ COMMITTED.</summary>
+    /// <remarks>
+    /// Committing it ends the delivery too, but prefer <see cref="CommitAsync"/>: the driver's own commit reports success when a statement had failed
+    /// and the server rolled back, and it can be cancelled on its way.
+    /// </remarks>
     public NpgsqlTransaction Transaction => _held.Transaction;
 
     /// <summary>Whether it was committed or given back, by whichever way.</summary>
@@ -42,7 +46,7 @@ public sealed class TpqDelivery : IAsyncDisposable
     /// <exception cref="PostgresException">The server refused, for a deferred constraint say; the message is back.</exception>
     /// <exception cref="NpgsqlException">The connection broke: both happened or neither did, and which is unknown.</exception>
     /// <exception cref="TpqException">
-    /// A statement of the transaction had failed, so all is undone and the message is back; or the server gave up waiting for its synchronous
+    /// A statement of the transaction had failed or the connection was lost, so all is undone and the message is back; or the server gave up waiting for its synchronous
     /// standby, so the outcome is unknown.
     /// </exception>
     public Task CommitAsync(CancellationToken cancellationToken = default) => _held.CommitAsync(cancellationToken);

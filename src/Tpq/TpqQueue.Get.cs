@@ -12,7 +12,8 @@ public sealed partial class TpqQueue
     /// what the handler wrote in the delivery's transaction; when it throws, that is undone, the message is given back, and the consumer pauses.
     /// </summary>
     /// <param name="handler">
-    /// Does the work in <see cref="TpqDelivery.Transaction"/>. It may commit the delivery itself. Its token is cancelled when the consumer has
+    /// Does the work in <see cref="TpqDelivery.Transaction"/>. It may commit the delivery itself; if it gives the message back, the consumer pauses as
+    /// after a failure. Its token is cancelled when the consumer has
     /// been stopped for longer than <see cref="TpqConsumeOptions.Grace"/>.
     /// </param>
     /// <param name="options">Pauses and grace; <see langword="null"/> for the defaults.</param>
@@ -113,6 +114,17 @@ public sealed partial class TpqQueue
     internal Task<TpqDelivery?> NextAsync(Waiter waiter, TimeSpan wait, CancellationToken cancellationToken) =>
         TranslatedAsync(() => waiter.WaitAsync(
             token => TakeAsync(1, static (held, messages) => new TpqDelivery(held, messages[0]), token), wait, survive: true, cancellationToken));
+
+    /// <summary>Whether the message is in the queue, in hand or not.</summary>
+    internal async Task<bool> IsThereAsync(long id)
+    {
+        NpgsqlConnection connection = await Client.DataSource.OpenOwnAsync(CancellationToken.None).ConfigureAwait(false);
+        await using var _ = connection.ConfigureAwait(false);
+        var command = new NpgsqlCommand(Sql.IsThere, connection);
+        await using var __ = command.ConfigureAwait(false);
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = id });
+        return (bool)(await command.ExecuteScalarAsync(CancellationToken.None).ConfigureAwait(false))!;
+    }
 
     /// <summary>One look, in a transaction of its own, which is the result's if something was taken.</summary>
     async Task<T?> TakeAsync<T>(int max, Func<OwnTransaction, List<TpqMessage>, T> inHand, CancellationToken cancellationToken) where T : class

@@ -11,7 +11,7 @@ public sealed partial class TpqQueue
     /// <param name="cancellationToken">Cancels it; then nothing is created.</param>
     /// <returns>Whether it was created; <see langword="false"/> when it was there.</returns>
     /// <remarks>Any number of these at once, and of upgrades and drops, are safe: an advisory lock in the transaction makes them take turns.</remarks>
-    /// <exception cref="TpqException">There is a table of that name which is not a queue, or a table is in use for longer than 10 seconds.</exception>
+    /// <exception cref="TpqException">There is a table of that name, or of its companion's, which is something else; or a table is in use for longer than 10 seconds.</exception>
     /// <exception cref="PostgresException">The server reported an error: a missing privilege or schema, say.</exception>
     public Task<bool> CreateAsync(TpqQueueOptions? options = null, CancellationToken cancellationToken = default) => TranslatedAsync(
         () => new SchemaChange(Client, _state.Name).CreateAsync(options ?? new TpqQueueOptions(), cancellationToken));
@@ -19,7 +19,7 @@ public sealed partial class TpqQueue
     /// <summary>The DDL that <see cref="CreateAsync"/> would run for a queue that is not there, for migration tools. No I/O.</summary>
     /// <param name="options">What is chosen at creation; <see langword="null"/> for the defaults.</param>
     /// <returns>Plain statements, each ended by a semicolon. The trigger function is shared by the queues of a schema; making it again changes nothing.</returns>
-    public string CreateScript(TpqQueueOptions? options = null) => new SchemaScript(_state.Name).Create(options ?? new TpqQueueOptions(), withRing: true);
+    public string CreateScript(TpqQueueOptions? options = null) => new SchemaScript(_state.Name).Create(options ?? new TpqQueueOptions());
 
     /// <summary>Adds what a queue made by the Python tpq or an older version lacks, in place, keeping every message. Its triggers are left alone.</summary>
     /// <returns>Whether anything was missing.</returns>
@@ -64,8 +64,16 @@ public sealed partial class TpqQueue
     /// <summary>Removes the ready messages, skipping those that a consumer has in hand.</summary>
     /// <returns>How many were removed.</returns>
     /// <exception cref="TpqQueueNotFoundException">There is no such queue.</exception>
-    public Task<long> ClearAsync(CancellationToken cancellationToken = default) =>
-        RunAsync(new NpgsqlBatchCommand(Sql.Clear), cancellationToken);
+    /// <exception cref="TpqException">The table is not a queue.</exception>
+    public Task<long> ClearAsync(CancellationToken cancellationToken = default) => TranslatedAsync(async () =>
+    {
+        OwnTransaction own = await OwnTransaction.BeginAsync(Client.DataSource, cancellationToken).ConfigureAwait(false);
+        await using var _ = own.ConfigureAwait(false);
+        (await Catalog.ReadAsync(own.Connection, _state.Name, cancellationToken).ConfigureAwait(false)).ThrowIfNotQueue(_state.Name, Client.Database);
+        long rows = await own.ExecuteAsync(new NpgsqlBatchCommand(Sql.Clear), cancellationToken).ConfigureAwait(false);
+        await own.CommitAsync(cancellationToken).ConfigureAwait(false);
+        return rows;
+    });
 
     /// <summary>Removes a message by its id, if it is ready.</summary>
     /// <returns>Whether it was removed; <see langword="false"/> when there is none with that id, or a consumer has it in hand.</returns>
@@ -123,14 +131,4 @@ public sealed partial class TpqQueue
             ArgumentOutOfRangeException.ThrowIfLessThan(given, 1, nameof(max));
         return TranslatedAsync(() => Move.RunAsync(Client, _state, target._state, max, cancellationToken));
     }
-
-    /// <summary>A statement that may take long: it can be cancelled, its commit cannot.</summary>
-    Task<long> RunAsync(NpgsqlBatchCommand statement, CancellationToken cancellationToken) => TranslatedAsync(async () =>
-    {
-        OwnTransaction own = await OwnTransaction.BeginAsync(Client.DataSource, cancellationToken).ConfigureAwait(false);
-        await using var _ = own.ConfigureAwait(false);
-        long rows = await own.ExecuteAsync(statement, cancellationToken).ConfigureAwait(false);
-        await own.CommitAsync(cancellationToken).ConfigureAwait(false);
-        return rows;
-    });
 }

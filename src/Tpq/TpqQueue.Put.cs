@@ -21,14 +21,14 @@ public sealed partial class TpqQueue
     /// <exception cref="PostgresException">The server reported an error; nothing was put.</exception>
     /// <exception cref="NpgsqlException">The connection could not be made, or broke; then whether the message was put is unknown.</exception>
     /// <exception cref="TpqException">The server gave up waiting for its synchronous standby: the outcome is unknown.</exception>
-    public Task<long> PutAsync(string json, CancellationToken cancellationToken = default) =>
-        PutCheckedAsync(JsonText.Checked(json), null, cancellationToken);
+    public async Task<long> PutAsync(string json, CancellationToken cancellationToken = default) =>
+        await PutCheckedAsync(JsonText.Checked(json), null, cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc cref="PutAsync(string, CancellationToken)"/>
     /// <param name="utf8Json">One JSON value in UTF-8. The memory must not change until the call has returned.</param>
     /// <param name="cancellationToken">Looked at before the message is sent, never after.</param>
-    public Task<long> PutAsync(ReadOnlyMemory<byte> utf8Json, CancellationToken cancellationToken = default) =>
-        PutCheckedAsync(JsonText.Checked(utf8Json), null, cancellationToken);
+    public async Task<long> PutAsync(ReadOnlyMemory<byte> utf8Json, CancellationToken cancellationToken = default) =>
+        await PutCheckedAsync(JsonText.Checked(utf8Json), null, cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc cref="PutAsync(string, CancellationToken)"/>
     /// <param name="value">The value; <see langword="null"/> becomes the JSON text <c>null</c>.</param>
@@ -53,10 +53,10 @@ public sealed partial class TpqQueue
     /// <param name="put">The message.</param>
     /// <param name="cancellationToken">Looked at before the message is sent, never after.</param>
     /// <exception cref="TpqException">The message has headers and the queue, made by the Python tpq, has no column for them.</exception>
-    public Task<long> PutAsync(TpqPut put, CancellationToken cancellationToken = default)
+    public async Task<long> PutAsync(TpqPut put, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(put);
-        return PutCheckedAsync(put.ToUtf8(), HeadersJson.Write(put.Headers), cancellationToken);
+        return await PutCheckedAsync(put.ToUtf8(), HeadersJson.Write(put.Headers), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Puts many messages through COPY, in one transaction: all or nothing, in their order, in constant memory.</summary>
@@ -84,28 +84,28 @@ public sealed partial class TpqQueue
 
     /// <inheritdoc cref="PutManyAsync(IEnumerable{TpqPut}, CancellationToken)"/>
     public Task<long> PutManyAsync(IAsyncEnumerable<TpqPut> puts, CancellationToken cancellationToken = default) =>
-        PutManyAsync(new BulkPut(puts), cancellationToken);
+        PutManyAsync(BulkPut.Of(puts), cancellationToken);
 
     Task<long> PutCheckedAsync(ReadOnlyMemory<byte> utf8, ReadOnlyMemory<byte>? headers, CancellationToken cancellationToken) => TranslatedAsync(async () =>
     {
         Client.Logger.Writing(Name);
         NpgsqlBatchCommand statement = PutStatement.Of(Sql, utf8, headers);
         long id = AmbientTransaction.Find(Client) is { } ambient
-            ? await ambient.RunAsync(_state, statement, PutStatement.ReadIdAsync, cancellationToken).ConfigureAwait(false)
+            ? await ambient.PutAsync(_state, statement, cancellationToken).ConfigureAwait(false)
             : await OwnTransaction.RunAsync(Client.DataSource, statement, cancellationToken).ConfigureAwait(false);
         Client.Logger.Written(id, Name);
         return id;
     });
 
-    Task<long> PutManyAsync(BulkPut bulk, CancellationToken cancellationToken) => TranslatedAsync(async () =>
+    Task<long> PutManyAsync(BulkPut bulk, CancellationToken cancellationToken) => BulkPut.UnwrappedAsync(() => TranslatedAsync(async () =>
     {
         if (AmbientTransaction.Find(Client) is { } ambient)
-            return await ambient.RunGuardedAsync(_state, connection => bulk.CopyAsync(connection, Sql, cancellationToken), cancellationToken)
+            return await ambient.RunGuardedAsync(_state, connection => bulk.CopyGentlyAsync(connection, Sql, cancellationToken), cancellationToken)
                 .ConfigureAwait(false);
         OwnTransaction own = await OwnTransaction.BeginAsync(Client.DataSource, cancellationToken).ConfigureAwait(false);
         await using var _ = own.ConfigureAwait(false);
         long count = await bulk.CopyAsync(own.Connection, Sql, cancellationToken).ConfigureAwait(false);
         await own.CommitAsync(cancellationToken).ConfigureAwait(false);
         return count;
-    });
+    }));
 }

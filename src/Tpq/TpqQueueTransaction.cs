@@ -10,8 +10,9 @@ namespace Tpq;
 /// safe, as the connection is not.
 /// </summary>
 /// <remarks>
-/// Until a client's first success with a queue in a caller's transaction each statement has a savepoint of its own; afterwards what the
-/// server reports (a lost privilege, say) fails the transaction, as any statement would. Invalid JSON is always found before it is sent.
+/// A take and a bulk put have a savepoint of their own; a put has one until the client's first success with it in a caller's transaction.
+/// Afterwards what goes wrong in the server while it puts (the call is cancelled, the queue was dropped) fails the transaction, as with any
+/// statement. Invalid JSON is always found before it is sent.
 /// </remarks>
 public readonly struct TpqQueueTransaction
 {
@@ -34,14 +35,14 @@ public readonly struct TpqQueueTransaction
     /// <exception cref="TpqQueueNotFoundException">There is no such queue.</exception>
     /// <exception cref="InvalidOperationException">The transaction has ended.</exception>
     /// <exception cref="PostgresException">The server reported an error.</exception>
-    public Task<long> PutAsync(string json, CancellationToken cancellationToken = default) =>
-        PutCheckedAsync(JsonText.Checked(json), null, cancellationToken);
+    public async Task<long> PutAsync(string json, CancellationToken cancellationToken = default) =>
+        await PutCheckedAsync(JsonText.Checked(json), null, cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc cref="PutAsync(string, CancellationToken)"/>
     /// <param name="utf8Json">One JSON value in UTF-8. The memory must not change until the call has returned.</param>
     /// <param name="cancellationToken">Cancels the statement.</param>
-    public Task<long> PutAsync(ReadOnlyMemory<byte> utf8Json, CancellationToken cancellationToken = default) =>
-        PutCheckedAsync(JsonText.Checked(utf8Json), null, cancellationToken);
+    public async Task<long> PutAsync(ReadOnlyMemory<byte> utf8Json, CancellationToken cancellationToken = default) =>
+        await PutCheckedAsync(JsonText.Checked(utf8Json), null, cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc cref="PutAsync(string, CancellationToken)"/>
     /// <param name="value">The value; <see langword="null"/> becomes the JSON text <c>null</c>.</param>
@@ -54,15 +55,15 @@ public readonly struct TpqQueueTransaction
     /// <param name="put">The message.</param>
     /// <param name="cancellationToken">Cancels the statement.</param>
     /// <exception cref="TpqException">The message has headers and the queue, made by the Python tpq, has no column for them.</exception>
-    public Task<long> PutAsync(TpqPut put, CancellationToken cancellationToken = default)
+    public async Task<long> PutAsync(TpqPut put, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(put);
-        return PutCheckedAsync(put.ToUtf8(), HeadersJson.Write(put.Headers), cancellationToken);
+        return await PutCheckedAsync(put.ToUtf8(), HeadersJson.Write(put.Headers), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Puts many messages through COPY, in their order, in constant memory: all, or after an error none of them.</summary>
     /// <param name="puts">The messages.</param>
-    /// <param name="cancellationToken">Cancels it; none of them is put.</param>
+    /// <param name="cancellationToken">Looked at before each message; none of them is put. It does not break into a message that is being sent.</param>
     /// <returns>How many messages were put.</returns>
     /// <exception cref="TpqInvalidJsonException">A text is not one JSON value; its <see cref="TpqInvalidJsonException.Index"/> says which.</exception>
     /// <exception cref="TpqQueueNotFoundException">There is no such queue.</exception>
@@ -72,11 +73,8 @@ public readonly struct TpqQueueTransaction
         PutManyAsync(BulkPut.Of(puts), cancellationToken);
 
     /// <inheritdoc cref="PutManyAsync(IEnumerable{TpqPut}, CancellationToken)"/>
-    public Task<long> PutManyAsync(IAsyncEnumerable<TpqPut> puts, CancellationToken cancellationToken = default)
-    {
-        ArgumentNullException.ThrowIfNull(puts);
-        return PutManyAsync(new BulkPut(puts), cancellationToken);
-    }
+    public Task<long> PutManyAsync(IAsyncEnumerable<TpqPut> puts, CancellationToken cancellationToken = default) =>
+        PutManyAsync(BulkPut.Of(puts), cancellationToken);
 
     /// <summary>Takes the first message that nobody has in hand. It is removed when the caller commits, and back when the caller rolls back.</summary>
     /// <param name="wait">
@@ -115,8 +113,8 @@ public readonly struct TpqQueueTransaction
     {
         NpgsqlConnection connection = Connection();
         _client.Logger.Writing(_state.Name.Queue);
-        long id = await CallersTransaction.RunAsync(connection, _state, _transaction.IsolationLevel,
-            PutStatement.Of(_state.Sql, utf8, headers), PutStatement.ReadIdAsync, cancellationToken).ConfigureAwait(false);
+        long id = await CallersTransaction.PutAsync(connection, _state, PutStatement.Of(_state.Sql, utf8, headers), cancellationToken)
+            .ConfigureAwait(false);
         _client.Logger.Written(id, _state.Name.Queue);
         return id;
     }
@@ -124,8 +122,9 @@ public readonly struct TpqQueueTransaction
     Task<long> PutManyAsync(BulkPut bulk, CancellationToken cancellationToken)
     {
         NpgsqlConnection connection = Connection();
-        Sql sql = _state.Sql;
-        return CallersTransaction.RunGuardedAsync(connection, _state, () => bulk.CopyAsync(connection, sql, cancellationToken));
+        QueueState state = _state;
+        return BulkPut.UnwrappedAsync(() =>
+            CallersTransaction.RunGuardedAsync(connection, state, () => bulk.CopyGentlyAsync(connection, state.Sql, cancellationToken)));
     }
 
     async Task<List<TpqMessage>?> GetAsync(int max, TimeSpan wait, CancellationToken cancellationToken)
@@ -138,8 +137,7 @@ public readonly struct TpqQueueTransaction
         async Task<List<TpqMessage>?> Look(CancellationToken token)
         {
             self._client.Logger.Reading(self._state.Name.Queue);
-            List<TpqMessage> messages = await CallersTransaction.RunAsync(connection, self._state, self._transaction.IsolationLevel,
-                Take.Statement(self._state.Sql, max), reader => Take.ReadAsync(reader, self._state, token), token).ConfigureAwait(false);
+            List<TpqMessage> messages = await CallersTransaction.TakeAsync(connection, self._state, max, token).ConfigureAwait(false);
             foreach (TpqMessage message in messages)
                 self._client.Logger.Read(message.Id, self._state.Name.Queue);
             return messages.Count > 0 ? messages : null;

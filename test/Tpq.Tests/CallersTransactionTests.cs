@@ -139,10 +139,6 @@ public sealed class CallersTransactionTests(Server server) : DatabaseTest(server
         TpqQueue queue = await NewQueueAsync();
         await ExecuteAsync($"CREATE TABLE \"{Schema}\".work (id bigint)");
         await queue.PutManyAsync(["1", "2"], Token);
-        // Proven already: in this isolation the savepoint is set all the same.
-        await using (NpgsqlConnection proof = await OpenAsync())
-        await using (NpgsqlTransaction transaction = await proof.BeginTransactionAsync(Token))
-            await queue.In(transaction).PutAsync("0", Token);
         await using NpgsqlConnection connection = await OpenAsync();
         await using (NpgsqlTransaction transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, Token))
         {
@@ -195,5 +191,134 @@ public sealed class CallersTransactionTests(Server server) : DatabaseTest(server
         await using TpqDelivery delivery = (await queue.GetAsync(cancellationToken: Token))!;
         await delivery.CommitAsync(Token);
         return delivery.Message;
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task ACancelledOrTimedOutCall_LeavesTheCallersWorkUsable(bool cancelled)
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await ExecuteAsync($"CREATE TABLE \"{Schema}\".work (id bigint)");
+        await using NpgsqlConnection other = await OpenAsync();
+        await using NpgsqlTransaction locking = await other.BeginTransactionAsync(Token);
+        await ExecuteAsync(other, "LOCK TABLE tpq_orders");
+        await using NpgsqlDataSource dataSource = NpgsqlDataSource.Create($"{Server.KeywordsOf(Server.Url)};Search Path=\"{Schema}\";Command Timeout={(cancelled ? 60 : 1)}");
+        await using NpgsqlConnection connection = await dataSource.OpenConnectionAsync(Token);
+        await using (NpgsqlTransaction transaction = await connection.BeginTransactionAsync(Token))
+        {
+            await ExecuteAsync(connection, "INSERT INTO work VALUES (1)");
+            await FailsAsync(token => queue.In(transaction).PutAsync("1", token));
+            await FailsAsync(token => queue.In(transaction).GetAsync(TimeSpan.FromSeconds(30), token));
+            await ExecuteAsync(connection, "INSERT INTO work VALUES (2)");
+            await transaction.CommitAsync(Token);
+        }
+        Assert.Equal(2L, await ScalarAsync<long>("SELECT count(*) FROM work"));
+
+        async Task FailsAsync(Func<CancellationToken, Task> call)
+        {
+            using var cancel = new CancellationTokenSource();
+            Task calling = call(cancel.Token);
+            await EventuallyAsync(() => ScalarAsync<bool>(
+                $"SELECT EXISTS (SELECT FROM pg_locks WHERE relation = '\"{Schema}\".tpq_orders'::regclass AND NOT granted) OR {calling.IsCompleted}"), "the call waits");
+            if (cancelled)
+                await cancel.CancelAsync();
+            Exception? error = await Record.ExceptionAsync(() => calling);
+            Assert.True(cancelled ? error is OperationCanceledException : error is NpgsqlException, $"{error}");
+        }
+    }
+
+    [Fact]
+    public async Task ACancelledBulkPut_LeavesTheCallersConnectionAndWorkUsable()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await ExecuteAsync($"CREATE TABLE \"{Schema}\".work (id bigint)");
+        await using NpgsqlConnection connection = await OpenAsync();
+        await using (NpgsqlTransaction transaction = await connection.BeginTransactionAsync(Token))
+        {
+            await ExecuteAsync(connection, "INSERT INTO work VALUES (1)");
+            using var cancel = new CancellationTokenSource();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => queue.In(transaction).PutManyAsync(Cancelling(cancel), cancel.Token));
+            await ExecuteAsync(connection, "INSERT INTO work VALUES (2)");
+            await transaction.CommitAsync(Token);
+        }
+        Assert.Equal(2L, await ScalarAsync<long>("SELECT count(*) FROM work"));
+        Assert.Equal(0, await queue.CountAsync(Token));
+
+        static IEnumerable<TpqPut> Cancelling(CancellationTokenSource cancel)
+        {
+            for (int i = 0; ; i++)
+            {
+                if (i == 5_000)
+                    cancel.Cancel();
+                yield return new TpqPut("1");
+            }
+        }
+    }
+
+    [Fact]
+    public async Task AnErrorOfABulkPutsSource_ComesThroughAsItIs()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await using NpgsqlConnection connection = await OpenAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(Token);
+        foreach (string state in (string[])[PostgresErrorCodes.UndefinedTable, PostgresErrorCodes.InFailedSqlTransaction])
+        {
+            var thrown = new PostgresException("of the source's", "ERROR", "ERROR", state);
+            Assert.Same(thrown, await Assert.ThrowsAsync<PostgresException>(() => queue.In(transaction).PutManyAsync(Throwing(thrown), Token)));
+            Assert.Same(thrown, await Assert.ThrowsAsync<PostgresException>(() => queue.PutManyAsync(Throwing(thrown), Token)));
+        }
+        await queue.In(transaction).PutAsync("1", Token);
+
+        static IEnumerable<TpqPut> Throwing(Exception error)
+        {
+            yield return new TpqPut("1");
+            throw error;
+        }
+    }
+
+    [Fact]
+    public async Task EachPut_IsProvenForItself_AndADisprovenOneIsGuardedAgain()
+    {
+        TpqQueue python = await NewPythonQueueAsync("python"), late = Client.Queue("late");
+        var headed = new TpqPut("1") { Headers = new Dictionary<string, string> { ["a"] = "b" } };
+        await using NpgsqlConnection connection = await OpenAsync();
+        await using (NpgsqlTransaction transaction = await connection.BeginTransactionAsync(Token))
+        {
+            await python.In(transaction).PutAsync("1", Token);
+            await Assert.ThrowsAsync<TpqException>(() => python.In(transaction).PutAsync(headed, Token));
+            await python.In(transaction).PutAsync("2", Token);
+            await transaction.CommitAsync(Token);
+        }
+        await using (NpgsqlTransaction transaction = await connection.BeginTransactionAsync(Token))
+        {
+            await ExecuteAsync(connection, late.CreateScript());
+            await late.In(transaction).PutAsync("1", Token);
+            await transaction.RollbackAsync(Token);
+        }
+        await using (NpgsqlTransaction transaction = await connection.BeginTransactionAsync(Token))
+            await Assert.ThrowsAsync<TpqQueueNotFoundException>(() => late.In(transaction).PutAsync("1", Token));
+        await using (NpgsqlTransaction transaction = await connection.BeginTransactionAsync(Token))
+        {
+            await Assert.ThrowsAsync<TpqQueueNotFoundException>(() => late.In(transaction).PutAsync("1", Token));
+            Assert.Equal(1, await ScalarAsync<int>(connection, "SELECT 1"));
+        }
+    }
+
+    [Fact]
+    public async Task Get_TakesOn_WhenAnUpgradeHasChangedAPreparedStatement()
+    {
+        TpqQueue queue = await NewPythonQueueAsync();
+        await queue.PutManyAsync(["1", "2", "3"], Token);
+        await using NpgsqlDataSource preparing = NpgsqlDataSource.Create($"{Server.KeywordsOf(Server.Url)};Max Auto Prepare=20;Auto Prepare Min Usages=1;Maximum Pool Size=1");
+        for (int i = 1; i <= 3; i++)
+        {
+            if (i == 3)
+                await queue.UpgradeAsync(Token);
+            await using NpgsqlConnection connection = await preparing.OpenConnectionAsync(Token);
+            await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(Token);
+            Assert.Equal($"{i}", (await queue.In(transaction).GetAsync(cancellationToken: Token))!.Json);
+            await transaction.CommitAsync(Token);
+        }
     }
 }

@@ -224,11 +224,13 @@ public sealed class ConsumeTests(Server server) : DatabaseTest(server)
     }
 
     [Fact]
-    public void Options_RefuseNegativeTimes()
+    public void Options_RefuseNegativeAndEndlessTimes()
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => new TpqConsumeOptions { Backoff = TimeSpan.FromTicks(-1) });
         Assert.Throws<ArgumentOutOfRangeException>(() => new TpqConsumeOptions { MaxBackoff = TimeSpan.FromTicks(-1) });
         Assert.Throws<ArgumentOutOfRangeException>(() => new TpqConsumeOptions { Grace = Timeout.InfiniteTimeSpan });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new TpqConsumeOptions { Grace = TimeSpan.MaxValue });
+        Assert.Throws<ArgumentOutOfRangeException>(() => new TpqConsumeOptions { Backoff = TimeSpan.FromDays(25) });
     }
 
     [Fact]
@@ -270,5 +272,81 @@ public sealed class ConsumeTests(Server server) : DatabaseTest(server)
             Delays.Enqueue(dueTime);
             return base.CreateTimer(callback, state, TimeSpan.Zero, period);
         }
+    }
+
+    [Theory]
+    [InlineData("dispose")]
+    [InlineData("rollback")]
+    [InlineData("close")]
+    [InlineData("commit of a failed transaction")]
+    [InlineData("killed")]
+    public async Task Consume_Pauses_WhenTheHandlerReturnsAndTheMessageIsBack(string how)
+    {
+        var time = new RecordingTimeProvider();
+        await using TpqClient client = NewClient(time: time, loggers: Loggers());
+        TpqQueue queue = client.Queue("orders");
+        await queue.CreateAsync(cancellationToken: Token);
+        await queue.PutAsync("1", Token);
+        using var stop = new CancellationTokenSource();
+        int calls = 0;
+        await queue.ConsumeAsync(async (delivery, _) =>
+        {
+            if (++calls == 3)
+            {
+                await stop.CancelAsync();
+                return;
+            }
+            switch (how)
+            {
+                case "dispose": await delivery.DisposeAsync(); break;
+                case "rollback": await delivery.Transaction.RollbackAsync(Token); break;
+                case "close": await delivery.Connection.CloseAsync(); break;
+                case "killed":
+                    await ExecuteAsync($"SELECT pg_terminate_backend({delivery.Connection.ProcessID}, 10000)");
+                    await Record.ExceptionAsync(() => ExecuteAsync(delivery.Connection, "SELECT 1"));
+                    break;
+                default:
+                    await Record.ExceptionAsync(() => ExecuteAsync(delivery.Connection, "SELECT 1 / 0"));
+                    await delivery.Transaction.CommitAsync(Token);
+                    break;
+            }
+        }, null, stop.Token);
+        Assert.Equal(3, calls);
+        Assert.Equal([1, 2], time.Delays.Select(d => d.TotalSeconds).Where(s => s >= 1));
+        Assert.Equal(2, _logs.GetSnapshot().Count(r => r.Level == LogLevel.Error));
+        Assert.Equal(0, await queue.CountAsync(Token));
+    }
+
+    [Fact]
+    public async Task Consume_GoesOn_WhenAnotherWroteHeadersThatAreNoText()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await ExecuteAsync($$"""
+            INSERT INTO "{{Schema}}".tpq_orders (data, headers) VALUES
+              ('1', '{"a":"\ud800","\udc00":"b","n":1,"o":{"x":[1]},"s":"text"}'), ('2', '[1]'), ('3', 'null')
+            """);
+        await using TpqBatch batch = (await queue.GetManyAsync(3, cancellationToken: Token))!;
+        Assert.Equal(
+            new Dictionary<string, string> { ["a"] = "\"\\ud800\"", ["\"\\udc00\""] = "b", ["n"] = "1", ["o"] = "{\"x\":[1]}", ["s"] = "text" }, batch[0].Headers);
+        Assert.Empty(batch[1].Headers);
+        Assert.Empty(batch[2].Headers);
+    }
+
+    [Fact]
+    public async Task Consume_SurvivesASessionThatTheServerEnded()
+    {
+        await using TpqClient client = NewClient("Options=-c idle_session_timeout=300");
+        TpqQueue queue = client.Queue("orders");
+        await queue.CreateAsync(cancellationToken: Token);
+        await queue.PutAsync("1", Token);
+        using var stop = new CancellationTokenSource();
+        int calls = 0;
+        await queue.ConsumeAsync(async (_, _) =>
+        {
+            if (++calls == 1)
+                throw new InvalidDataException();
+            await stop.CancelAsync();
+        }, new TpqConsumeOptions { Backoff = TimeSpan.FromMilliseconds(900) }, stop.Token);
+        Assert.Equal(2, calls);
     }
 }

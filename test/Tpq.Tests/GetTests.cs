@@ -124,6 +124,8 @@ public sealed class GetTests(Server server) : DatabaseTest(server)
         TpqDelivery broken = (await queue.GetAsync(cancellationToken: Token))!;
         TpqDelivery closed = (await queue.GetAsync(cancellationToken: Token))!;
         await ExecuteAsync($"SELECT pg_terminate_backend({broken.Connection.ProcessID})");
+        await Record.ExceptionAsync(() => ExecuteAsync(broken.Connection, "SELECT 1"));
+        Assert.Contains("connection was lost", (await Assert.ThrowsAsync<TpqException>(() => broken.CommitAsync(Token))).Message, StringComparison.Ordinal);
         await broken.DisposeAsync();
         await closed.Connection.CloseAsync();
         await closed.DisposeAsync();

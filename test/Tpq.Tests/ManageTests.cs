@@ -142,4 +142,12 @@ public sealed class ManageTests(Server server) : DatabaseTest(server)
         await using var bySearchPath = new TpqClient($"{Server.KeywordsOf(Server.Url)};Search Path=\"{Schema}\"");
         Assert.Equal(["empty", "orders", "python"], (await bySearchPath.ListAsync(Token)).Select(q => q.Name));
     }
+
+    [Fact]
+    public async Task Clear_RefusesATableThatIsNotAQueue()
+    {
+        await ExecuteAsync($"CREATE TABLE \"{Schema}\".tpq_order_lines (id bigint PRIMARY KEY, data json, x int); INSERT INTO \"{Schema}\".tpq_order_lines VALUES (1, '1', 1)");
+        await Assert.ThrowsAsync<TpqException>(() => Client.Queue("order_lines").ClearAsync(Token));
+        Assert.Equal(1L, await ScalarAsync<long>("SELECT count(*) FROM tpq_order_lines"));
+    }
 }

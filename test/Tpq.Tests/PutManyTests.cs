@@ -112,4 +112,14 @@ public sealed class PutManyTests(Server server) : DatabaseTest(server)
             yield return item;
         }
     }
+
+    [Fact]
+    public async Task PutMany_NamesTheOneThatIsNull()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        Assert.Contains("Message 1", (await Assert.ThrowsAsync<ArgumentException>(() => queue.PutManyAsync([new TpqPut("1"), null!], Token))).Message, StringComparison.Ordinal);
+        Assert.Contains("Message 1", (await Assert.ThrowsAsync<ArgumentException>(() => queue.PutManyAsync(["1", null!], Token))).Message, StringComparison.Ordinal);
+        Assert.Throws<ArgumentNullException>(() => { _ = queue.PutManyAsync((IAsyncEnumerable<TpqPut>)null!, Token); });
+        Assert.Equal(0, await queue.CountAsync(Token));
+    }
 }

@@ -134,4 +134,16 @@ public sealed class PutTests(Server server) : DatabaseTest(server)
         await client.Queue("orders").PutAsync("1", Token);
         Assert.Equal("read committed", await ScalarAsync<string>("SELECT string_agg(DISTINCT name, ',') FROM level"));
     }
+
+    [Fact]
+    public async Task Put_RefusesHeadersThatWouldNotComeOutAsTheyWentIn()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        foreach (string? value in (string?[])[null, "\ud800"])
+        {
+            var error = await Assert.ThrowsAsync<ArgumentException>(() => queue.PutAsync(new TpqPut("1") { Headers = new Dictionary<string, string> { ["a"] = value! } }, Token));
+            Assert.Contains("\"a\"", error.Message, StringComparison.Ordinal);
+        }
+        Assert.Equal(0, await queue.CountAsync(Token));
+    }
 }

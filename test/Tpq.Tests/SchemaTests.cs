@@ -1,3 +1,4 @@
+using Npgsql;
 using Tpq.Tests.Fixtures;
 
 namespace Tpq.Tests;
@@ -204,4 +205,67 @@ public sealed class SchemaTests(Server server) : DatabaseTest(server)
 
     Task<long> ObjectsAsync() => ScalarAsync<long>(
         $"SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = '\"{Schema}\"'::regnamespace) + (SELECT count(*) FROM pg_proc WHERE pronamespace = '\"{Schema}\"'::regnamespace)");
+
+    [Fact]
+    public async Task Drop_LeavesAQueueOfPythonsThatHasTheCompanionsName()
+    {
+        TpqQueue queue = await NewPythonQueueAsync();
+        await using (var python = new PythonTpq(Server.Url, Schema))
+            await python.CreateAsync("orders_later");
+        await Assert.ThrowsAsync<TpqException>(() => queue.UpgradeAsync(Token));
+        await queue.DropAsync(Token);
+        Assert.Equal("tpq_orders_later", await ScalarAsync<string>($"SELECT string_agg(tablename, ',') FROM pg_tables WHERE schemaname = '{Schema}'"));
+        var error = await Assert.ThrowsAsync<TpqException>(() => queue.CreateAsync(cancellationToken: Token));
+        Assert.Contains("tpq_orders_later", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task TheCompanionLivesInTheQueuesSchema_WhereverTheSearchPathLeads()
+    {
+        string first = $"{Schema}_first";
+        await NewPythonQueueAsync();
+        await ExecuteAsync($"CREATE SCHEMA \"{first}\"");
+        try
+        {
+            await using var client = new TpqClient($"{Server.KeywordsOf(Server.Url)};Search Path='\"{first}\",\"{Schema}\"'");
+            TpqQueue queue = client.Queue("orders");
+            Assert.True(await queue.UpgradeAsync(Token));
+            Assert.Equal(Schema, await ScalarAsync<string>($"SELECT string_agg(schemaname, ',') FROM pg_tables WHERE tablename = 'tpq_orders_later' AND schemaname LIKE '{Schema}%'"));
+            await ExecuteAsync($"CREATE TABLE \"{first}\".tpq_orders_later (id bigint)");
+            await queue.DropAsync(Token);
+            Assert.Equal(first, await ScalarAsync<string>($"SELECT string_agg(schemaname, ',') FROM pg_tables WHERE schemaname LIKE '{Schema}%'"));
+        }
+        finally
+        {
+            await ExecuteAsync($"DROP SCHEMA \"{first}\" CASCADE");
+        }
+    }
+
+    [Fact]
+    public async Task Create_SaysThatTheSchemaIsMissing()
+    {
+        await using var client = new TpqClient(Server.KeywordsOf(Server.Url), new TpqClientOptions { Schema = "no such schema" });
+        var error = await Assert.ThrowsAsync<PostgresException>(() => client.Queue("orders").CreateAsync(cancellationToken: Token));
+        Assert.Equal(PostgresErrorCodes.InvalidSchemaName, error.SqlState);
+    }
+
+    [Fact]
+    public async Task ARole_DropsItsQueue_ThoughAnotherMadeTheFunction()
+    {
+        await NewQueueAsync("first");
+        string role = $"tpq_role_{Guid.NewGuid():N}";
+        await ExecuteAsync($"CREATE ROLE {role}; GRANT ALL ON SCHEMA \"{Schema}\" TO {role}");
+        try
+        {
+            await using TpqClient client = NewClient($"Options=-c role={role}");
+            Assert.True(await client.Queue("second").CreateAsync(cancellationToken: Token));
+            await Client.Queue("first").DropAsync(Token);
+            await client.Queue("second").DropAsync(Token);
+            Assert.Empty(await Client.ListAsync(Token));
+        }
+        finally
+        {
+            await ExecuteAsync($"DROP OWNED BY {role}; DROP ROLE {role}");
+        }
+    }
 }

@@ -98,7 +98,7 @@ public sealed class ServerFaultTests
             await client.Queue("orders").CreateAsync(cancellationToken: Token);
             await client.Queue("orders").PutManyAsync(["1", "2"], Token);
         }
-        await using var waiting = new TpqClient($"{server.ConnectionString};Options=-c synchronous_commit=on;Command Timeout=1;Internal Command Timeout=3");
+        await using var waiting = new TpqClient($"{server.ConnectionString};Options=-c synchronous_commit=on -c client_min_messages=error;Command Timeout=1;Internal Command Timeout=3");
         TpqQueue queue = waiting.Queue("orders");
 
         Task put = queue.PutAsync("3", Token);

@@ -136,9 +136,8 @@ public sealed class WaitTests(Server server) : DatabaseTest(server)
             await queue.CreateAsync(cancellationToken: Token);
             gets.AddRange(Enumerable.Range(0, 5).Select(_ => queue.GetAsync(AMinute, Token)));
         }
-        await EventuallyAsync(IsListeningAsync, "the waiters listen");
-        Assert.Equal(1L, await ScalarAsync<long>(
-            $"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{Schema}' AND query LIKE 'LISTEN%'"));
+        await EventuallyAsync(async () => await ScalarAsync<long>(
+            $"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{Schema}' AND query LIKE 'LISTEN%'") == 1, "one connection listens, and no other");
         for (int i = 0; i < 10; i++)
             await client.Queue($"q{i}").PutManyAsync(Enumerable.Repeat("1", 5), Token);
         foreach (TpqDelivery? delivery in await Task.WhenAll(gets))
@@ -163,4 +162,26 @@ public sealed class WaitTests(Server server) : DatabaseTest(server)
     /// <summary>Whether some connection's last statement was to listen for a queue of this test's schema.</summary>
     Task<bool> IsListeningAsync() => ScalarAsync<bool>(
         $"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'LISTEN%{Schema}%')");
+
+    [Fact]
+    public async Task Get_Waits_WithAPoolOfOneConnection()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await using TpqClient client = NewClient("Maximum Pool Size=1;Timeout=5");
+        Task<TpqDelivery?> get = client.Queue("orders").GetAsync(AMinute, Token);
+        await queue.PutAsync("1", Token);
+        await using TpqDelivery? delivery = await get;
+        Assert.Equal("1", delivery!.Message.Json);
+    }
+
+    [Fact]
+    public async Task TheListener_WorksWithoutStandardConformingStrings()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await using TpqClient client = NewClient("Options=-c standard_conforming_strings=off");
+        Task<TpqDelivery?> get = client.Queue("orders").GetAsync(AMinute, Token);
+        await EventuallyAsync(IsListeningAsync, "the waiter listens");
+        await queue.PutAsync("1", Token);
+        await (await get)!.DisposeAsync();
+    }
 }

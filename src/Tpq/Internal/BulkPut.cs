@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -9,13 +10,13 @@ sealed class BulkPut(IAsyncEnumerable<TpqPut> puts)
     public static BulkPut Of(IEnumerable<string> jsons)
     {
         ArgumentNullException.ThrowIfNull(jsons);
-        return new BulkPut(Streamed(jsons.Select(static json => new TpqPut(json))));
+        return new BulkPut(Streamed(jsons.Select(static json => json is null ? null! : new TpqPut(json))));
     }
 
     public static BulkPut Of(IAsyncEnumerable<string> jsons)
     {
         ArgumentNullException.ThrowIfNull(jsons);
-        return new BulkPut(jsons.Select(static json => new TpqPut(json)));
+        return new BulkPut(jsons.Select(static json => json is null ? null! : new TpqPut(json)));
     }
 
     public static BulkPut Of(IEnumerable<TpqPut> puts)
@@ -24,31 +25,62 @@ sealed class BulkPut(IAsyncEnumerable<TpqPut> puts)
         return new BulkPut(Streamed(puts));
     }
 
+    public static BulkPut Of(IAsyncEnumerable<TpqPut> puts)
+    {
+        ArgumentNullException.ThrowIfNull(puts);
+        return new BulkPut(puts);
+    }
+
+    /// <summary>Lets an error of the caller's source through as it was: until here it must not be taken for one of the queue's.</summary>
+    public static async Task<long> UnwrappedAsync(Func<Task<long>> put)
+    {
+        try
+        {
+            return await put().ConfigureAwait(false);
+        }
+        catch (SourceException e)
+        {
+            ExceptionDispatchInfo.Throw(e.InnerException!);
+            throw;
+        }
+    }
+
+    /// <summary>As <see cref="CopyAsync(NpgsqlConnection, Sql, CancellationToken)"/>, but a cancelled COPY, for which the driver closes the connection, is ended in order.</summary>
+    public Task<long> CopyGentlyAsync(NpgsqlConnection connection, Sql sql, CancellationToken cancellationToken) =>
+        CopyAsync(connection, sql, cancellationToken, CancellationToken.None);
+
     /// <summary>Copies on a connection whose transaction is open, and returns how many messages there were.</summary>
     /// <remarks>
     /// A COPY has fixed columns. It begins with the payload alone, which every queue has, and goes on in a second COPY with headers from the
     /// first message that has some: so only those need a queue with a column for them.
     /// </remarks>
-    public async Task<long> CopyAsync(NpgsqlConnection connection, Sql sql, CancellationToken cancellationToken)
+    public Task<long> CopyAsync(NpgsqlConnection connection, Sql sql, CancellationToken cancellationToken) =>
+        CopyAsync(connection, sql, cancellationToken, cancellationToken);
+
+    async Task<long> CopyAsync(NpgsqlConnection connection, Sql sql, CancellationToken cancellationToken, CancellationToken breaking)
     {
         long count = 0;
         Copy? copy = null;
+        IAsyncEnumerator<TpqPut> source = puts.GetAsyncEnumerator(cancellationToken);
+        await using var _ = source.ConfigureAwait(false);
         try
         {
-            await foreach (TpqPut put in puts.WithCancellation(cancellationToken).ConfigureAwait(false))
+            while (await NextAsync(source).ConfigureAwait(false))
             {
-                ReadOnlyMemory<byte>? headers = HeadersJson.Write(put.Headers);
+                cancellationToken.ThrowIfCancellationRequested();
+                (ReadOnlyMemory<byte> utf8, ReadOnlyMemory<byte>? headers) = Checked(source.Current, count);
                 if (copy is { HasHeaders: false } && headers is not null)
                 {
-                    await copy.CompleteAsync(cancellationToken).ConfigureAwait(false);
+                    await copy.CompleteAsync(breaking).ConfigureAwait(false);
                     copy = null;
                 }
-                copy ??= await Copy.BeginAsync(connection, sql, headers is not null, cancellationToken).ConfigureAwait(false);
-                await copy.WriteAsync(Checked(put, count), headers, cancellationToken).ConfigureAwait(false);
+                copy ??= await Copy.BeginAsync(connection, sql, headers is not null, breaking).ConfigureAwait(false);
+                await copy.WriteAsync(utf8, headers, breaking).ConfigureAwait(false);
                 count++;
             }
+            cancellationToken.ThrowIfCancellationRequested();
             if (copy is not null)
-                await copy.CompleteAsync(cancellationToken).ConfigureAwait(false);
+                await copy.CompleteAsync(breaking).ConfigureAwait(false);
             return count;
         }
         catch
@@ -59,13 +91,25 @@ sealed class BulkPut(IAsyncEnumerable<TpqPut> puts)
         }
     }
 
-    static ReadOnlyMemory<byte> Checked(TpqPut put, long index)
+    static async Task<bool> NextAsync(IAsyncEnumerator<TpqPut> source)
+    {
+        try
+        {
+            return await source.MoveNextAsync().ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            throw new SourceException(e);
+        }
+    }
+
+    static (ReadOnlyMemory<byte> Utf8, ReadOnlyMemory<byte>? Headers) Checked(TpqPut? put, long index)
     {
         if (put is null)
             throw new ArgumentException($"Message {index} of the input, counted from 0, is null.");
         try
         {
-            return put.ToUtf8();
+            return (put.ToUtf8(), HeadersJson.Write(put.Headers));
         }
         catch (TpqInvalidJsonException e)
         {
@@ -124,4 +168,6 @@ sealed class BulkPut(IAsyncEnumerable<TpqPut> puts)
             }
         }
     }
+
+    sealed class SourceException(Exception error) : Exception(null, error);
 }

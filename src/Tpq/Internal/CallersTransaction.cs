@@ -9,21 +9,53 @@ namespace Tpq.Internal;
 /// </summary>
 /// <remarks>
 /// A failed statement aborts its whole transaction unless a savepoint stands before it. But every savepoint that writes is a subtransaction,
-/// and beyond 64 of them in one transaction the server must look each one up on disk for all other sessions' snapshots. So a savepoint is
-/// set only until the client's first success with the queue: what fails after that (a lost connection, a table dropped meanwhile) is rare,
-/// and wrong JSON is found before it is sent. In REPEATABLE READ and above a take may always fail, so there it is always set.
+/// and beyond 64 of them in one transaction the server must look each one up on disk for all other sessions' snapshots. A transaction takes few
+/// messages, and a take may always fail (in REPEATABLE READ, or by a stale plan), so takes have one always. A transaction may put many, so a put
+/// has one only until the client's first success with that statement: what fails later (a cancelled call, a table dropped meanwhile) is rare,
+/// and wrong JSON is found before it is sent.
 /// </remarks>
 static class CallersTransaction
 {
     // A name that nobody else has: rolling back to a name undoes to the innermost of that name.
     const string Savepoint = "tpq_own_savepoint";
 
+    public static async Task<long> PutAsync(
+        NpgsqlConnection connection, QueueState queue, NpgsqlBatchCommand put, CancellationToken cancellationToken)
+    {
+        bool proven = queue.ProvenPuts.ContainsKey(put.CommandText);
+        try
+        {
+            long id = await RunAsync(connection, queue, put, !proven, ReadIdAsync, cancellationToken).ConfigureAwait(false);
+            queue.ProvenPuts.TryAdd(put.CommandText, true);
+            return id;
+        }
+        catch
+        {
+            queue.ProvenPuts.TryRemove(put.CommandText, out _);
+            throw;
+        }
+    }
+
+    public static async Task<List<TpqMessage>> TakeAsync(NpgsqlConnection connection, QueueState queue, int max, CancellationToken cancellationToken)
+    {
+        for (bool again = false; ; again = true)
+        {
+            try
+            {
+                return await RunAsync(connection, queue, Take.Statement(queue.Sql, max), guarded: true,
+                    reader => Take.ReadAsync(reader, queue, cancellationToken), cancellationToken).ConfigureAwait(false);
+            }
+            catch (PostgresException e) when (!again && Fault.IsStalePlan(e))
+            {
+            }
+        }
+    }
+
     /// <summary>One statement, with its savepoint in the same round trip.</summary>
-    public static async Task<T> RunAsync<T>(
-        NpgsqlConnection connection, QueueState queue, IsolationLevel isolation, NpgsqlBatchCommand statement,
+    static async Task<T> RunAsync<T>(
+        NpgsqlConnection connection, QueueState queue, NpgsqlBatchCommand statement, bool guarded,
         Func<NpgsqlDataReader, Task<T>> read, CancellationToken cancellationToken)
     {
-        bool guarded = !queue.ProvenInCallersTransaction || isolation is not (IsolationLevel.ReadCommitted or IsolationLevel.ReadUncommitted);
         NpgsqlBatch batch = connection.CreateBatch();
         await using var _ = batch.ConfigureAwait(false);
         if (guarded)
@@ -33,24 +65,29 @@ static class CallersTransaction
             batch.BatchCommands.Add(new NpgsqlBatchCommand($"RELEASE SAVEPOINT {Savepoint}"));
         try
         {
-            T result;
             NpgsqlDataReader reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-            await using (reader.ConfigureAwait(false))
+            await using var __ = reader.ConfigureAwait(false);
+            T result = await read(reader).ConfigureAwait(false);
+            while (await reader.NextResultAsync(cancellationToken).ConfigureAwait(false))
             {
-                result = await read(reader).ConfigureAwait(false);
-                while (await reader.NextResultAsync(cancellationToken).ConfigureAwait(false))
-                {
-                }
             }
-            queue.ProvenInCallersTransaction = true;
             return result;
         }
-        catch (PostgresException e)
+        catch (Exception e)
         {
+            // A cancelled or timed out statement is no PostgresException, and has failed the transaction all the same.
             if (guarded)
                 await UndoAsync(connection, e).ConfigureAwait(false);
-            throw Fault.Translate(e, queue, connection.Database);
+            if (e is PostgresException server && Fault.Translate(server, queue, connection.Database) is TpqException translated)
+                throw translated;
+            throw;
         }
+    }
+
+    static async Task<long> ReadIdAsync(NpgsqlDataReader reader)
+    {
+        await reader.ReadAsync().ConfigureAwait(false);
+        return reader.GetInt64(0);
     }
 
     /// <summary>More than one round trip (COPY), always with a savepoint: it is one for many messages.</summary>
@@ -66,8 +103,8 @@ static class CallersTransaction
         catch (Exception e)
         {
             await UndoAsync(connection, e).ConfigureAwait(false);
-            if (e is PostgresException server)
-                throw Fault.Translate(server, queue, connection.Database);
+            if (e is PostgresException server && Fault.Translate(server, queue, connection.Database) is TpqException translated)
+                throw translated;
             throw;
         }
     }

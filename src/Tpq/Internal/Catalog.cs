@@ -4,22 +4,24 @@ using NpgsqlTypes;
 namespace Tpq.Internal;
 
 /// <summary>What PostgreSQL's catalog says of a queue's tables.</summary>
-sealed record Catalog(bool IsTable, bool IsQueue, IReadOnlySet<string> Columns, string Storage, bool HasLater, bool HasRing)
+sealed record Catalog(
+    bool IsTable, bool IsQueue, IReadOnlySet<string> Columns, string Storage, bool IsLaterNameTaken, bool HasLater, bool HasRing, string Schema)
 {
     public static async Task<Catalog> ReadAsync(NpgsqlConnection connection, QueueName name, CancellationToken cancellationToken)
     {
         var command = new NpgsqlCommand(CatalogSql.State, connection);
         await using var _ = command.ConfigureAwait(false);
         command.Parameters.Add(Text(name.Table));
-        command.Parameters.Add(Text(name.Later));
         command.Parameters.Add(Text(name.RingFunction));
+        command.Parameters.Add(Text(name.LaterName));
+        command.Parameters.Add(Text(name.Schema));
         NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await using var __ = reader.ConfigureAwait(false);
         await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
         return new Catalog(
             reader.GetBoolean(0), reader.GetBoolean(1),
             reader.GetString(2).Split(',', StringSplitOptions.RemoveEmptyEntries).ToHashSet(StringComparer.Ordinal),
-            reader.GetString(3), reader.GetBoolean(4), reader.GetBoolean(5));
+            reader.GetString(3), reader.GetBoolean(4), reader.GetBoolean(5), reader.GetBoolean(6), reader.GetString(7));
     }
 
     /// <exception cref="TpqQueueNotFoundException">There is no table of that name.</exception>
@@ -31,6 +33,15 @@ sealed record Catalog(bool IsTable, bool IsQueue, IReadOnlySet<string> Columns, 
         if (!IsQueue)
             throw new TpqException(
                 $"Table {name.Table} is not a queue: a queue has the primary key id (bigint), data (json), and no column that no version of tpq knows.");
+    }
+
+    /// <exception cref="TpqException">Something else has the name of the companion table.</exception>
+    public void ThrowIfLaterIsSomethingElse(QueueName name)
+    {
+        if (IsLaterNameTaken && !HasLater)
+            throw new TpqException(
+                $"Queue \"{name.Queue}\" needs a table of the name \"{name.LaterName}\" beside its own, and something else of that name is in schema \"{Schema}\". "
+                + "Rename it, or choose another name for the queue.");
     }
 
     public static async Task<IReadOnlyList<TpqQueueInfo>> ListAsync(TpqClient client, string prefix, string? schema, CancellationToken cancellationToken)

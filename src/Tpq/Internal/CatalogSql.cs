@@ -23,15 +23,25 @@ static class CatalogSql
     const string Columns =
         "ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)";
 
-    /// <summary>$1 the queue's table, $2 its companion, $3 the ring function, each quoted and qualified.</summary>
+    /// <summary>
+    /// $1 the queue's table and $2 the ring function, quoted and qualified; $3 the companion's name, looked for beside the table or, where there
+    /// is none, in schema $4 or the one in which it would be made.
+    /// </summary>
     public const string State =
         $"""
         SELECT t.oid IS NOT NULL AS is_table, c.oid IS NOT NULL AND {IsQueue} AS is_queue,
                array_to_string({Columns}, ',') AS columns,
                coalesce(array_to_string(c.reloptions, ','), '') AS storage,
-               to_regclass($2) IS NOT NULL AS has_later,
-               to_regprocedure($3 || '()') IS NOT NULL AS has_ring
-        FROM (SELECT to_regclass($1) AS oid) t LEFT JOIN pg_catalog.pg_class c ON c.oid = t.oid
+               l.oid IS NOT NULL AS has_later_name,
+               EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = l.oid AND a.attname = 'due_at' AND NOT a.attisdropped)
+                 AND EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = l.oid AND a.attname = 'lease' AND NOT a.attisdropped) AS has_later,
+               to_regprocedure($2 || '()') IS NOT NULL AS has_ring,
+               coalesce(n.nspname::text, $4, pg_catalog.current_schema()::text, '') AS schema
+        FROM (SELECT to_regclass($1) AS oid) t
+        LEFT JOIN pg_catalog.pg_class c ON c.oid = t.oid
+        LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        LEFT JOIN pg_catalog.pg_class l ON l.relname = $3 AND l.relnamespace =
+          (SELECT m.oid FROM pg_catalog.pg_namespace m WHERE m.nspname = coalesce(n.nspname::text, $4, pg_catalog.current_schema()::text))
         """;
 
     /// <summary>
@@ -43,10 +53,10 @@ static class CatalogSql
         SELECT substr(c.relname, char_length($1) + 1) AS queue, 'enqueued_at' = ANY ({Columns}) AS has_enqueued_at
         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         WHERE starts_with(c.relname, $1) AND char_length(c.relname) > char_length($1)
-          AND right(c.relname, char_length($3)) <> $3 AND octet_length(c.relname) + octet_length($3) <= 63
+          AND right(c.relname, char_length($3)) <> $3 AND octet_length(convert_to(c.relname, 'UTF8')) + octet_length($3) <= 63
           AND CASE WHEN $2::text IS NULL THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = $2 END
           AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-          AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+          AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
           AND {IsQueue}
         ORDER BY c.relname COLLATE "C"
         """;
@@ -58,7 +68,7 @@ static class CatalogSql
     public const string Channel =
         """
         SELECT coalesce((
-            SELECT convert_from(substring(tgargs FROM 1 FOR position('\x00'::bytea IN tgargs) - 1), pg_catalog.getdatabaseencoding())
+            SELECT convert_from(substring(tgargs FROM 1 FOR position(decode('00', 'hex') IN tgargs) - 1), pg_catalog.getdatabaseencoding())
             FROM pg_catalog.pg_trigger WHERE tgrelid = to_regclass($1) AND tgname = 'tpq_ring' AND tgnargs > 0), $2)
         """;
 
@@ -69,18 +79,19 @@ static class CatalogSql
         """
         SELECT l.pid, coalesce(a.application_name, ''), coalesce(a.state, 'prepared transaction'), a.xact_start
         FROM pg_catalog.pg_locks l LEFT JOIN pg_catalog.pg_stat_activity a USING (pid)
-        WHERE (l.relation IN (to_regclass($1), to_regclass($2))
+        WHERE (l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))
+          AND (l.relation IN (to_regclass($1), to_regclass($2))
                OR l.locktype = 'advisory' AND l.objsubid = 1 AND (l.classid::bigint << 32 | l.objid::bigint) = $3)
           AND l.granted AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
         GROUP BY 1, 2, 3, 4 ORDER BY 4 NULLS FIRST LIMIT 5
         """;
 
-    /// <summary>The functions behind the triggers of table $1 that are made for queues: ours, or one of the Python tpq's.</summary>
+    /// <summary>The functions behind the triggers of table $1 that are made for queues, ours or one of the Python tpq's, and that the role may drop.</summary>
     public const string RingFunctions =
         """
         SELECT DISTINCT p.oid, p.oid::regprocedure::text
         FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
-        WHERE t.tgrelid = to_regclass($1) AND NOT t.tgisinternal AND (p.proname = 'tpq_ring' OR starts_with(p.proname, 'tpq_notify_'))
+        WHERE t.tgrelid = to_regclass($1) AND NOT t.tgisinternal AND pg_catalog.pg_has_role(p.proowner, 'USAGE') AND (p.proname = 'tpq_ring' OR starts_with(p.proname, 'tpq_notify_'))
         """;
 
     public const string IsFunctionUsed = "SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgfoid = $1)";

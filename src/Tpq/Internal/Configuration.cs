@@ -9,7 +9,7 @@ namespace Tpq.Internal;
 /// Where the database is: TPQ_URL, else TPQ_HOST, TPQ_PORT, TPQ_DB, TPQ_USER and TPQ_PASS; what these leave open comes from libpq's PGHOST,
 /// PGPORT, PGDATABASE, PGUSER, PGPASSWORD, PGPASSFILE …, and what those leave open from libpq's defaults.
 /// </summary>
-sealed class Configuration(Func<string, string?> variable, ILogger logger)
+sealed class Configuration(Func<string, string?> environment, ILogger logger)
 {
     public const string Url = "TPQ_URL";
     public const string TablePrefix = "TPQ_TABLE_PREFIX";
@@ -31,25 +31,29 @@ sealed class Configuration(Func<string, string?> variable, ILogger logger)
     public static Configuration FromEnvironment(ILogger logger)
     {
         IDictionary variables = Environment.GetEnvironmentVariables();
-        return new Configuration(name => variables[name] as string is { Length: > 0 } value ? value : null, logger);
+        return new Configuration(name => variables[name] as string, logger);
     }
 
-    public string? GivenTablePrefix => variable(TablePrefix);
+    /// <summary>Null where the variable is not set; it may be set to nothing, which is the empty prefix.</summary>
+    public string? GivenTablePrefix => environment(TablePrefix);
 
     /// <exception cref="TpqConfigurationException">Nothing is set, or something is wrong.</exception>
     public NpgsqlConnectionStringBuilder Read()
     {
         logger.ReadEnvironment();
-        if (variable(Url) is { } url)
+        if (Variable(Url) is { } url)
+        {
+            logger.Parsing(Url);
             return Complete(Parse(url, Url));
+        }
         var builder = new NpgsqlConnectionStringBuilder();
         string[] places = [.. Own.Select(o => o.Variable), "PGHOST", "PGPORT", "PGDATABASE"];
-        if (!places.Any(name => variable(name) is not null))
+        if (!places.Any(name => Variable(name) is not null))
             throw new TpqConfigurationException(
                 $"No database is configured: set {Url}, for example to postgresql://user:password@localhost/database, or TPQ_HOST, TPQ_DB, TPQ_USER and TPQ_PASS.");
         foreach ((string name, string parameter) in Own)
         {
-            if (variable(name) is { } value)
+            if (Variable(name) is { } value)
                 ConnectionUrl.Set(builder, parameter, value, name);
         }
         return Complete(builder);
@@ -60,13 +64,13 @@ sealed class Configuration(Func<string, string?> variable, ILogger logger)
     /// </summary>
     public NpgsqlConnectionStringBuilder ReadConnectionString(string text)
     {
+        logger.Parsing("connection string");
         NpgsqlConnectionStringBuilder builder = Parse(text, "The connection string");
         return ConnectionUrl.IsUrl(text) ? Complete(builder) : builder;
     }
 
-    NpgsqlConnectionStringBuilder Parse(string text, string source)
+    static NpgsqlConnectionStringBuilder Parse(string text, string source)
     {
-        logger.Parsing(source);
         if (ConnectionUrl.IsUrl(text))
             return ConnectionUrl.Parse(text, source);
         try
@@ -91,7 +95,7 @@ sealed class Configuration(Func<string, string?> variable, ILogger logger)
         bool hasPort = given.ContainsKey("Port") || (given.ContainsKey("Host") && builder.Host!.Contains(','));
         foreach ((string name, string parameter, string keyword) in Libpq)
         {
-            if (variable(name) is { } value && !(parameter == "port" ? hasPort : given.ContainsKey(keyword)))
+            if (Variable(name) is { } value && !(parameter == "port" ? hasPort : given.ContainsKey(keyword)))
                 ConnectionUrl.Set(builder, parameter, value, name);
         }
         if (string.IsNullOrEmpty(builder.Host))
@@ -107,4 +111,7 @@ sealed class Configuration(Func<string, string?> variable, ILogger logger)
     /// <summary>libpq's default is a Unix socket in the folder that its distribution chose, and localhost where there is none.</summary>
     static string DefaultHost(int port) =>
         Array.Find(["/var/run/postgresql", "/tmp"], folder => File.Exists(Path.Combine(folder, $".s.PGSQL.{port}"))) ?? "localhost";
+
+    /// <summary>A variable that is set to nothing is not set, as in libpq.</summary>
+    string? Variable(string name) => environment(name) is { Length: > 0 } value ? value : null;
 }

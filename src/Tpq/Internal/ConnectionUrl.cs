@@ -22,6 +22,10 @@ static class ConnectionUrl
         string query = CutAt(ref rest, '?', fromEnd: false);
         string database = CutAt(ref rest, '/', fromEnd: false);
         int at = rest.LastIndexOf('@');
+        // A "?" or "/" in a password ends it, and what follows would be taken, and named in errors, as something else.
+        if (at < 0 && (database.Contains('@') || query.Contains('@')))
+            throw new TpqConfigurationException(
+                $"{source} has a \"/\" or \"?\" before its \"@\". In a user's name, a password or a value write / as %2F, ? as %3F and @ as %40.");
         string user = at < 0 ? "" : rest[..at], hosts = rest[(at + 1)..];
         string password = CutAt(ref user, ':', fromEnd: false);
 
@@ -169,5 +173,6 @@ static class ConnectionUrl
     }
 
     /// <summary>libpq's spelling (verify-full) to the enumeration's (VerifyFull).</summary>
-    static T Word<T>(string value) where T : struct, Enum => Enum.Parse<T>(value.Replace("-", "", StringComparison.Ordinal), ignoreCase: true);
+    static T Word<T>(string value) where T : struct, Enum =>
+        char.IsAsciiLetter(value[0]) ? Enum.Parse<T>(value.Replace("-", "", StringComparison.Ordinal), ignoreCase: true) : throw new FormatException();
 }

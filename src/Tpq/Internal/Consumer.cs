@@ -42,9 +42,15 @@ sealed class Consumer(TpqQueue queue, QueueState state, Func<TpqDelivery, Cancel
         try
         {
             await handler(delivery, cancellationToken).ConfigureAwait(false);
-            // A handler may have ended its delivery itself.
             if (!delivery.HasEnded)
                 await delivery.CommitAsync(CancellationToken.None).ConfigureAwait(false);
+            // A handler may end its delivery itself, and in more ways than by a commit; the queue knows which it was.
+            else if (await queue.IsThereAsync(delivery.Message.Id).ConfigureAwait(false))
+            {
+                Lengthen();
+                _client.Logger.HandlerGaveBack(queue.Name, delivery.Message.Id, _pause);
+                return;
+            }
             _pause = TimeSpan.Zero;
         }
         catch (Exception e)
@@ -53,8 +59,14 @@ sealed class Consumer(TpqQueue queue, QueueState state, Func<TpqDelivery, Cancel
             await delivery.DisposeAsync().ConfigureAwait(false);
             if (e is OperationCanceledException && cancellationToken.IsCancellationRequested)
                 return;
-            _pause = _pause == TimeSpan.Zero ? _backoff : _pause * 2 < _maxBackoff ? _pause * 2 : _maxBackoff;
+            Lengthen();
             _client.Logger.HandlerFailed(e, queue.Name, delivery.Message.Id, _pause);
         }
+    }
+
+    void Lengthen()
+    {
+        TimeSpan next = _pause == TimeSpan.Zero ? _backoff : _pause * 2;
+        _pause = next < _maxBackoff ? next : _maxBackoff;
     }
 }

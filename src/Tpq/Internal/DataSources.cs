@@ -11,13 +11,20 @@ static class DataSources
         settings.ApplicationName ??= "tpq";
         string? target = settings.TargetSessionAttributes;
         settings.TargetSessionAttributes = null;
-        var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString);
-        if (options.LoggerFactory is { } loggers)
-            builder.UseLoggerFactory(loggers);
-        // Of several hosts a queue wants the one that can write.
-        if (target is not null || settings.Host!.Contains(','))
-            return builder.BuildMultiHost().WithTargetSession(Target(target));
-        return builder.Build();
+        TargetSessionAttributes session = Target(target);
+        try
+        {
+            var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString);
+            if (options.LoggerFactory is { } loggers)
+                builder.UseLoggerFactory(loggers);
+            // Of several hosts a queue wants the one that can write.
+            return target is not null || settings.Host!.Contains(',') ? builder.BuildMultiHost().WithTargetSession(session) : builder.Build();
+        }
+        catch (ArgumentException e)
+        {
+            // Settings that contradict each other. The driver's sentence names keywords and quotes no value.
+            throw new TpqConfigurationException($"The connection settings cannot be used: {e.Message}");
+        }
     }
 
     public static NpgsqlDataSource Adopt(NpgsqlDataSource dataSource)

@@ -5,18 +5,22 @@ namespace Tpq.Internal;
 /// <summary>What an error of the driver or the server means to a queue.</summary>
 static class Fault
 {
+    const string IdleSessionTimeout = "57P05", IdleInTransactionTimeout = "25P03";
+
     /// <summary>The connection is gone, or the server is going down or coming up: worth another try on a new connection.</summary>
     public static bool IsConnectionLoss(Exception error) => error switch
     {
         PostgresException e => e.SqlState is ['0', '8', ..] or PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown
-            or PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.TooManyConnections,
+            or PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.TooManyConnections
+            // idle_session_timeout and its like; and a primary that has become a standby.
+            or IdleSessionTimeout or IdleInTransactionTimeout or PostgresErrorCodes.ReadOnlySqlTransaction,
         NpgsqlException => true,
         _ => false,
     };
 
     /// <summary>Our own statement named a table that is not there; a trigger's or a function's statement has another text around it.</summary>
     public static bool IsMissingTable(PostgresException e) =>
-        e is { SqlState: PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName, InternalQuery: null, Where: null };
+        e is { SqlState: PostgresErrorCodes.UndefinedTable, InternalQuery: null, Where: null };
 
     /// <summary>A prepared RETURNING * met a table that upgrade has meanwhile given a column. The driver has dropped the statement: once more.</summary>
     public static bool IsStalePlan(PostgresException e) =>
@@ -26,7 +30,8 @@ static class Fault
     public static Exception Translate(PostgresException e, QueueState queue, string? database) => e switch
     {
         _ when IsMissingTable(e) => new TpqQueueNotFoundException(queue.Name.Queue, database, e),
-        { SqlState: PostgresErrorCodes.UndefinedColumn, InternalQuery: null, Where: null } => new TpqException(
+        // The column's name stands quoted in the message, whatever its language.
+        { SqlState: PostgresErrorCodes.UndefinedColumn, InternalQuery: null } when e.MessageText.Contains("\"headers\"", StringComparison.Ordinal) => new TpqException(
             $"Queue \"{queue.Name.Queue}\" was made by the Python tpq or an older version and has no column for headers. "
             + $"UpgradeAsync (or: tpq upgrade {queue.Name.Queue}) adds it, in place.", e),
         { SqlState: PostgresErrorCodes.SerializationFailure } => new TpqException(

@@ -10,9 +10,9 @@ namespace Tpq.Internal;
 /// <para>No wake-up may be lost between looking and listening: LISTEN first, then look. So a new subscription rings once when its LISTEN has
 /// taken effect, and a reconnect rings everybody, since what was rung meanwhile is lost. The waiters look once a second all the same: a
 /// rollback elsewhere rings no bell, and a broken line may take long to show.</para>
-/// <para>Nothing is ever put on this connection.</para>
+/// <para>Nothing is ever put on this connection. With a pool of one connection there is none to spare for it: not enabled, it never rings.</para>
 /// </remarks>
-sealed class Listener(NpgsqlDataSource dataSource, TimeProvider time, ILogger logger) : IAsyncDisposable
+sealed class Listener(NpgsqlDataSource dataSource, bool enabled, TimeProvider time, ILogger logger) : IAsyncDisposable
 {
     /// <summary>How often it looks whether its subscribers have changed; a queue that nobody waits for is let go after this.</summary>
     static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
@@ -21,6 +21,7 @@ sealed class Listener(NpgsqlDataSource dataSource, TimeProvider time, ILogger lo
     const int TicksBetweenProbes = 10;
 
     const int ProbeTimeoutSeconds = 5;
+    const string Probe = "SELECT 1";
 
     static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(30);
 
@@ -42,7 +43,7 @@ sealed class Listener(NpgsqlDataSource dataSource, TimeProvider time, ILogger lo
         {
             _subscriptions.Add(subscription);
             changed = _changed;
-            if (_loop is null && !_stopping.IsCancellationRequested)
+            if (enabled && _loop is null && !_stopping.IsCancellationRequested)
             {
                 // The loop outlives this call: it must not run in the caller's TransactionScope or trace.
                 using (ExecutionContext.SuppressFlow())
@@ -70,8 +71,9 @@ sealed class Listener(NpgsqlDataSource dataSource, TimeProvider time, ILogger lo
         }
         await _stopping.CancelAsync().ConfigureAwait(false);
         await changed.CancelAsync().ConfigureAwait(false);
+        // Whatever ended it, a logger that throws included: dispose does not throw.
         if (loop is not null)
-            await loop.ConfigureAwait(false);
+            await loop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     async Task RunAsync()
@@ -127,7 +129,7 @@ sealed class Listener(NpgsqlDataSource dataSource, TimeProvider time, ILogger lo
                     return;
                 if (silent >= TicksBetweenProbes)
                 {
-                    await ExecuteAsync(connection, Sql.CommitGuard).ConfigureAwait(false);
+                    await ExecuteAsync(connection, Probe).ConfigureAwait(false);
                     silent = 0;
                 }
                 silent = await WaitAsync(connection, changed).ConfigureAwait(false) ? 0 : silent + 1;

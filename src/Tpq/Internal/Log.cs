@@ -23,11 +23,6 @@ static partial class Log
     [LoggerMessage(1012, LogLevel.Warning, "The connection was lost while waiting for queue {Queue}; trying again until the wait is over")]
     public static partial void ConnectionLost(this ILogger logger, Exception exception, string queue);
 
-    [LoggerMessage(1020, LogLevel.Warning,
-        "A TransactionScope in which a message was put was rolled back. If its error says that prepared transactions are disabled, two connections "
-        + "were open in it: put with In(transaction) on the caller's connection, or set max_prepared_transactions on the server")]
-    public static partial void ScopeAborted(this ILogger logger);
-
     [LoggerMessage(1100, LogLevel.Debug, "Attempting to write item to queue {Queue}")]
     public static partial void Writing(this ILogger logger, string queue);
 
@@ -46,8 +41,11 @@ static partial class Log
     [LoggerMessage(1201, LogLevel.Information, "Stopped consuming queue {Queue}")]
     public static partial void ConsumerStopped(this ILogger logger, string queue);
 
-    [LoggerMessage(1202, LogLevel.Error, "The handler of queue {Queue} failed with message {Id}, which is back in the queue; going on in {Pause}")]
+    [LoggerMessage(1202, LogLevel.Error, "The handler of queue {Queue} failed with message {Id}, which is given back unless the handler had committed it; going on in {Pause}")]
     public static partial void HandlerFailed(this ILogger logger, Exception exception, string queue, long id, TimeSpan pause);
+
+    [LoggerMessage(1204, LogLevel.Error, "The handler of queue {Queue} ended message {Id} without removing it, so it is back; going on in {Pause}")]
+    public static partial void HandlerGaveBack(this ILogger logger, string queue, long id, TimeSpan pause);
 
     [LoggerMessage(1203, LogLevel.Warning, "{Consumers} consumers each hold a connection, and one listens, but the pool has only {MaxPoolSize}: some will wait for others")]
     public static partial void PoolTooSmall(this ILogger logger, int consumers, int maxPoolSize);

@@ -53,6 +53,7 @@ sealed class OwnTransaction : IAsyncDisposable
         batch.Timeout = 0;
         batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.Begin));
         batch.BatchCommands.Add(statement);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.CommitGuard));
         batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.Commit));
         using var watch = new CommitWatch(connection);
         cancellationToken.ThrowIfCancellationRequested();
@@ -73,8 +74,11 @@ sealed class OwnTransaction : IAsyncDisposable
 
     /// <summary>Commits, and gives the connection back.</summary>
     /// <exception cref="InvalidOperationException">The transaction has ended already.</exception>
+    /// <exception cref="TpqException">The connection was lost, a statement had failed, or the outcome is unknown.</exception>
     public async Task CommitAsync(CancellationToken cancellationToken)
     {
+        if (!_ended && Connection.State != ConnectionState.Open)
+            throw new TpqException("The connection was lost or closed: all writes are undone, and what was taken is back.");
         if (HasEnded)
             throw new InvalidOperationException("It was committed or given back already.");
         cancellationToken.ThrowIfCancellationRequested();

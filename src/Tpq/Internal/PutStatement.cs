@@ -14,11 +14,5 @@ static class PutStatement
         return statement;
     }
 
-    public static async Task<long> ReadIdAsync(NpgsqlDataReader reader)
-    {
-        await reader.ReadAsync().ConfigureAwait(false);
-        return reader.GetInt64(0);
-    }
-
     static NpgsqlParameter<ReadOnlyMemory<byte>> Json(ReadOnlyMemory<byte> utf8) => new() { TypedValue = utf8, NpgsqlDbType = NpgsqlDbType.Json };
 }

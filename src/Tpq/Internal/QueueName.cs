@@ -5,12 +5,19 @@ sealed record QueueName
 {
     public const string LaterSuffix = "_later";
 
+    /// <summary>What leaves room for a name of one byte and the suffix.</summary>
+    public const int MaxPrefixBytes = Identifier.MaxBytes - 6 - 1;
+
+    readonly string _prefix;
+
     QueueName(string queue, string prefix, string? schema)
     {
         Queue = queue;
         Schema = schema;
+        _prefix = prefix;
+        LaterName = prefix + queue + LaterSuffix;
         Table = Qualify(prefix + queue);
-        Later = Qualify(prefix + queue + LaterSuffix);
+        Later = Qualify(LaterName);
         RingFunction = Qualify("tpq_ring");
     }
 
@@ -24,6 +31,9 @@ sealed record QueueName
 
     /// <summary>The table of what is not ready: delayed, retrying, leased.</summary>
     public string Later { get; }
+
+    /// <summary>The same as it is stored: neither quoted nor qualified.</summary>
+    public string LaterName { get; }
 
     /// <summary>The trigger function that all queues of a schema share.</summary>
     public string RingFunction { get; }
@@ -51,6 +61,9 @@ sealed record QueueName
                 nameof(queue));
         return new QueueName(queue, prefix, schema);
     }
+
+    /// <summary>The same queue by the schema in which it was found, which the search path may have led to.</summary>
+    public QueueName In(string schema) => new(Queue, _prefix, schema);
 
     string Qualify(string name) => Schema is null ? Identifier.Quote(name) : $"{Identifier.Quote(Schema)}.{Identifier.Quote(name)}";
 }

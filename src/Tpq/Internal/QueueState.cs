@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace Tpq.Internal;
 
 /// <summary>What a client knows of one queue, shared by all <see cref="TpqQueue"/> of that name.</summary>
@@ -7,9 +9,6 @@ sealed class QueueState(QueueName name)
 
     public Sql Sql { get; } = new(name);
 
-    /// <summary>
-    /// Whether a statement of this client on this queue has once succeeded in a caller's transaction. Until then each is guarded by a
-    /// savepoint, see <see cref="CallersTransaction"/>.
-    /// </summary>
-    public bool ProvenInCallersTransaction { get; set; }
+    /// <summary>The puts that have once succeeded in a caller's transaction, see <see cref="CallersTransaction"/>. By their SQL; the value is of no meaning.</summary>
+    public ConcurrentDictionary<string, bool> ProvenPuts { get; } = new(StringComparer.Ordinal);
 }

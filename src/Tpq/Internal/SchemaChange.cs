@@ -21,8 +21,6 @@ sealed class SchemaChange(TpqClient client, QueueName name)
 
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(10), Pause = TimeSpan.FromMilliseconds(300);
 
-    readonly SchemaScript _script = new(name);
-
     public async Task<bool> CreateAsync(TpqQueueOptions options, CancellationToken cancellationToken)
     {
         bool created = await RunAsync("create", async (connection, catalog) =>
@@ -32,7 +30,9 @@ sealed class SchemaChange(TpqClient client, QueueName name)
                 catalog.ThrowIfNotQueue(name, client.Database);
                 return false;
             }
-            await ExecuteAsync(connection, _script.Create(options, withRing: !catalog.HasRing), cancellationToken).ConfigureAwait(false);
+            catalog.ThrowIfLaterIsSomethingElse(name);
+            await ExecuteAsync(connection, new SchemaScript(name).Create(options, !catalog.HasLater, !catalog.HasRing), cancellationToken)
+                .ConfigureAwait(false);
             return true;
         }, cancellationToken).ConfigureAwait(false);
         if (created)
@@ -43,7 +43,8 @@ sealed class SchemaChange(TpqClient client, QueueName name)
     public Task<bool> UpgradeAsync(CancellationToken cancellationToken) => RunAsync("upgrade", async (connection, catalog) =>
     {
         catalog.ThrowIfNotQueue(name, client.Database);
-        IReadOnlyList<(string Step, string Sql)> steps = _script.Upgrade(catalog);
+        catalog.ThrowIfLaterIsSomethingElse(name);
+        IReadOnlyList<(string Step, string Sql)> steps = new SchemaScript(name.In(catalog.Schema)).Upgrade(catalog);
         foreach ((_, string sql) in steps)
             await ExecuteAsync(connection, sql, cancellationToken).ConfigureAwait(false);
         if (steps.Count > 0)
@@ -55,7 +56,10 @@ sealed class SchemaChange(TpqClient client, QueueName name)
     {
         catalog.ThrowIfNotQueue(name, client.Database);
         List<(uint Oid, string Function)> functions = await RingFunctionsAsync(connection, cancellationToken).ConfigureAwait(false);
-        await ExecuteAsync(connection, $"DROP TABLE {name.Table}; DROP TABLE IF EXISTS {name.Later}", cancellationToken).ConfigureAwait(false);
+        QueueName found = name.In(catalog.Schema);
+        await ExecuteAsync(connection, $"DROP TABLE {found.Table}", cancellationToken).ConfigureAwait(false);
+        if (catalog.HasLater)
+            await ExecuteAsync(connection, $"DROP TABLE {found.Later}", cancellationToken).ConfigureAwait(false);
         foreach ((uint oid, string function) in functions)
         {
             if (!await IsUsedAsync(connection, oid, cancellationToken).ConfigureAwait(false))
@@ -70,6 +74,7 @@ sealed class SchemaChange(TpqClient client, QueueName name)
         long start = client.Time.GetTimestamp();
         while (true)
         {
+            PostgresException busy;
             OwnTransaction own = await OwnTransaction.BeginAsync(client.DataSource, cancellationToken).ConfigureAwait(false);
             await using (own.ConfigureAwait(false))
             {
@@ -83,11 +88,12 @@ sealed class SchemaChange(TpqClient client, QueueName name)
                 }
                 catch (PostgresException e) when (MayPass(e))
                 {
-                    if (client.Time.GetElapsedTime(start) >= Patience)
-                        throw await BlockedAsync(what, e, cancellationToken).ConfigureAwait(false);
-                    client.Logger.SchemaBusy(name.Queue);
+                    busy = e;
                 }
             }
+            if (client.Time.GetElapsedTime(start) >= Patience)
+                throw await BlockedAsync(what, busy, cancellationToken).ConfigureAwait(false);
+            client.Logger.SchemaBusy(name.Queue);
             await Task.Delay(Pause, client.Time, cancellationToken).ConfigureAwait(false);
         }
     }
@@ -143,7 +149,8 @@ sealed class SchemaChange(TpqClient client, QueueName name)
 
     static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
     {
-        var command = new NpgsqlCommand(sql, connection);
+        // lock_timeout bounds the waits; what is not a wait may take its time.
+        var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
         await using var _ = command.ConfigureAwait(false);
         await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }

@@ -15,9 +15,11 @@ sealed partial class SchemaScript(QueueName name)
     /// <summary>Columns that a queue of the Python tpq's lacks.</summary>
     static readonly string[] AddedColumns = ["enqueued_at", "attempts", "headers"];
 
-    public string Create(TpqQueueOptions options, bool withRing)
+    public string Create(TpqQueueOptions options, bool withLater = true, bool withRing = true)
     {
-        List<string> parts = [Read("queue"), Read("later")];
+        List<string> parts = [Read("queue")];
+        if (withLater)
+            parts.Add(Read("later"));
         if (options.Notify != TpqNotify.Never)
         {
             if (withRing)

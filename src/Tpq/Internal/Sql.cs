@@ -24,9 +24,10 @@ sealed class Sql(QueueName name)
     public const string Begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
     /// <summary>
-    /// COMMIT of a transaction in which a statement has failed answers ROLLBACK and no error; any other statement before it does raise one.
+    /// Goes before COMMIT. COMMIT of a transaction in which a statement has failed answers ROLLBACK and no error; this raises one. And it lets
+    /// the warning through that <see cref="CommitWatch"/> waits for.
     /// </summary>
-    public const string CommitGuard = "SELECT 1";
+    public const string CommitGuard = "SET LOCAL client_min_messages = warning";
 
     public const string Commit = "COMMIT";
 
@@ -52,9 +53,12 @@ sealed class Sql(QueueName name)
     public string Delete => field ??=
         $"DELETE FROM {_table} WHERE id = (SELECT id FROM {_table} WHERE id = $1 FOR UPDATE SKIP LOCKED)";
 
-    /// <summary>Locks: every row that is nobody's. Index: none, it walks the table and goes back by ctid, which the lock keeps in place.</summary>
+    /// <summary>Locks: every row that is nobody's. Index: the primary key, for each row that was locked.</summary>
     public string Clear => field ??=
-        $"DELETE FROM {_table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM {_table} FOR UPDATE SKIP LOCKED))";
+        $"DELETE FROM {_table} WHERE id = ANY (ARRAY(SELECT id FROM {_table} FOR UPDATE SKIP LOCKED))";
+
+    /// <summary>Locks: no row. Index: the primary key.</summary>
+    public string IsThere => field ??= $"SELECT EXISTS (SELECT FROM {_table} WHERE id = $1)";
 
     /// <summary>Locks: no row. Index: whichever the planner likes; it reads every row.</summary>
     public string Count => field ??= $"SELECT count(*) FROM {_table}";
@@ -66,7 +70,8 @@ sealed class Sql(QueueName name)
     /// A row is in hand when the transaction whose number is in its xmax has not ended: a number at or beyond the end of the snapshot has not,
     /// by definition, and of one below it pg_xact_status knows. (The lock that a transaction holds on its own number, in pg_locks, does not
     /// tell: a take behind a savepoint has a subtransaction's number, whose lock goes when the savepoint is released.) A row holds the lower
-    /// 32 bits of the number, so it is the one that lies nearest to the end of the snapshot.
+    /// 32 bits of the number, so it is the one that lies nearest to the end of the snapshot. A row that somebody has locked for another
+    /// purpose, such as a foreign key of the application's, is told from one in hand by nothing.
     /// </remarks>
     public string Peek => field ??=
         $"""

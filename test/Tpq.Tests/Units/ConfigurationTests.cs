@@ -111,4 +111,24 @@ public sealed class ConfigurationTests
 
     NpgsqlConnectionStringBuilder Read(params (string Name, string Value)[] variables) =>
         new Configuration(name => variables.FirstOrDefault(v => v.Name == name).Value, _logger).Read();
+
+    [Theory]
+    [InlineData("Host=h;Minimum Pool Size=10;Maximum Pool Size=5")]
+    [InlineData("postgresql://h/d?sslnegotiation=direct&sslmode=disable")]
+    public void Client_RefusesSettingsThatContradictEachOther(string connectionString) =>
+        Assert.Throws<TpqConfigurationException>(() => new TpqClient(connectionString));
+
+    [Fact]
+    public void TablePrefix_MayBeSetToNothing()
+    {
+        Assert.Equal("", new Configuration(name => name == "TPQ_TABLE_PREFIX" ? "" : null, _logger).GivenTablePrefix);
+        Assert.Null(new Configuration(_ => null, _logger).GivenTablePrefix);
+    }
+
+    [Fact]
+    public void Client_RefusesAPrefixThatLeavesNoRoomForAName()
+    {
+        Assert.Throws<ArgumentException>(() => new TpqClient("Host=h", new TpqClientOptions { TablePrefix = new string('p', 57) }));
+        Assert.Throws<ArgumentException>(() => new TpqClient("Host=h", new TpqClientOptions { TablePrefix = "\0" }));
+    }
 }

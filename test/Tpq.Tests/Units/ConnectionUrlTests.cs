@@ -48,6 +48,10 @@ public sealed class ConnectionUrlTests
     [InlineData("postgresql://u:secret@h/d?sslmode=secret", "\"sslmode\"")]
     [InlineData("postgresql://u:secret@h/d?nope=secret", "\"nope\"")]
     [InlineData("postgresql://u:secret@h/d?sslmode", "without \"=\"")]
+    [InlineData("postgresql://u:?secret=x@h/d", "%3F")]
+    [InlineData("postgresql://u:42?secret=x@h", "%3F")]
+    [InlineData("postgresql://u:a/secret@h/d", "%2F")]
+    [InlineData("postgresql://u:secret@h/d?sslmode=3", "\"sslmode\"")]
     [InlineData("postgresql://u:secret@[::1/d", "brackets")]
     [InlineData("postgresql://u:secret@h/d%00", "%00")]
     public void Parse_NamesTheParameterAndNeverTheValue_WhenItIsWrong(string url, string because)
