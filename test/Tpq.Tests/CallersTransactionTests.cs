@@ -232,28 +232,24 @@ public sealed class CallersTransactionTests(Server server) : DatabaseTest(server
     public async Task ACancelledBulkPut_LeavesTheCallersConnectionAndWorkUsable()
     {
         TpqQueue queue = await NewQueueAsync();
-        await ExecuteAsync($"CREATE TABLE \"{Schema}\".work (id bigint)");
+        await ExecuteAsync($"""
+            CREATE TABLE "{Schema}".work (id bigint);
+            CREATE FUNCTION "{Schema}".slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.02); RETURN NEW; END';
+            CREATE TRIGGER slow BEFORE INSERT ON "{Schema}".tpq_orders FOR EACH ROW EXECUTE FUNCTION "{Schema}".slow();
+            """);
+        var large = new TpqPut($"\"{new string('x', 300_000)}\"");
         await using NpgsqlConnection connection = await OpenAsync();
         await using (NpgsqlTransaction transaction = await connection.BeginTransactionAsync(Token))
         {
             await ExecuteAsync(connection, "INSERT INTO work VALUES (1)");
-            using var cancel = new CancellationTokenSource();
-            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => queue.In(transaction).PutManyAsync(Cancelling(cancel), cancel.Token));
+            // The server is slow and the messages fill every buffer between, so that it is a write that is cancelled.
+            using var cancel = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => queue.In(transaction).PutManyAsync(Enumerable.Repeat(large, 100), cancel.Token));
             await ExecuteAsync(connection, "INSERT INTO work VALUES (2)");
             await transaction.CommitAsync(Token);
         }
         Assert.Equal(2L, await ScalarAsync<long>("SELECT count(*) FROM work"));
         Assert.Equal(0, await queue.CountAsync(Token));
-
-        static IEnumerable<TpqPut> Cancelling(CancellationTokenSource cancel)
-        {
-            for (int i = 0; ; i++)
-            {
-                if (i == 5_000)
-                    cancel.Cancel();
-                yield return new TpqPut("1");
-            }
-        }
     }
 
     [Fact]
