@@ -45,9 +45,10 @@ public sealed partial class TpqQueue
         {
             return await work().ConfigureAwait(false);
         }
-        catch (PostgresException e) when (Fault.Translate(e, _state, Client.Database) is TpqException translated)
+        catch (PostgresException e)
         {
-            throw translated;
+            Fault.ThrowTranslated(e, _state, Client.Database);
+            throw;
         }
     }
 }

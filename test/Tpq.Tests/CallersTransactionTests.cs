@@ -229,6 +229,21 @@ public sealed class CallersTransactionTests(Server server) : DatabaseTest(server
     }
 
     [Fact]
+    public async Task ACallThatWasCancelledBeforeItWasSent_LeavesTheCallersWorkUsable()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        var cancelled = new CancellationToken(canceled: true);
+        await using NpgsqlConnection connection = await OpenAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(Token);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => queue.In(transaction).PutAsync("1", cancelled));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => queue.In(transaction).GetAsync(cancellationToken: cancelled));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => queue.In(transaction).PutManyAsync([new TpqPut("1")], cancelled));
+        await queue.In(transaction).PutAsync("2", Token);
+        await transaction.CommitAsync(Token);
+        Assert.Equal(["2"], await DrainAsync(queue));
+    }
+
+    [Fact]
     public async Task ACancelledBulkPut_LeavesTheCallersConnectionAndWorkUsable()
     {
         TpqQueue queue = await NewQueueAsync();

@@ -51,6 +51,30 @@ static class CallersTransaction
         }
     }
 
+    /// <summary>More than one round trip (COPY), always with a savepoint: it is one for many messages.</summary>
+    public static async Task<T> RunGuardedAsync<T>(NpgsqlConnection connection, QueueState queue, Func<Task<T>> work)
+    {
+        await ExecuteAsync(connection, $"SAVEPOINT {Savepoint}").ConfigureAwait(false);
+        try
+        {
+            T result = await work().ConfigureAwait(false);
+            await ExecuteAsync(connection, $"RELEASE SAVEPOINT {Savepoint}").ConfigureAwait(false);
+            return result;
+        }
+        catch (Exception e)
+        {
+            await UndoAsync(connection).ConfigureAwait(false);
+            Fault.ThrowTranslated(e, queue, connection.Database);
+            throw;
+        }
+    }
+
+    static async Task<long> ReadIdAsync(NpgsqlDataReader reader)
+    {
+        await reader.ReadAsync().ConfigureAwait(false);
+        return reader.GetInt64(0);
+    }
+
     /// <summary>One statement, with its savepoint in the same round trip.</summary>
     static async Task<T> RunAsync<T>(
         NpgsqlConnection connection, QueueState queue, NpgsqlBatchCommand statement, bool guarded,
@@ -75,44 +99,34 @@ static class CallersTransaction
         }
         catch (Exception e)
         {
-            // A cancelled or timed out statement is no PostgresException, and has failed the transaction all the same.
-            if (guarded)
-                await UndoAsync(connection, e).ConfigureAwait(false);
-            if (e is PostgresException server && Fault.Translate(server, queue, connection.Database) is TpqException translated)
-                throw translated;
+            if (guarded && await HasFailedAsync(connection, e).ConfigureAwait(false))
+                await UndoAsync(connection).ConfigureAwait(false);
+            Fault.ThrowTranslated(e, queue, connection.Database);
             throw;
         }
     }
 
-    static async Task<long> ReadIdAsync(NpgsqlDataReader reader)
+    /// <summary>Whether the transaction has failed behind our savepoint. Undoing to a savepoint that was never set would fail it.</summary>
+    static async Task<bool> HasFailedAsync(NpgsqlConnection connection, Exception error)
     {
-        await reader.ReadAsync().ConfigureAwait(false);
-        return reader.GetInt64(0);
-    }
-
-    /// <summary>More than one round trip (COPY), always with a savepoint: it is one for many messages.</summary>
-    public static async Task<T> RunGuardedAsync<T>(NpgsqlConnection connection, QueueState queue, Func<Task<T>> work)
-    {
-        await ExecuteAsync(connection, $"SAVEPOINT {Savepoint}").ConfigureAwait(false);
+        // One that had failed before we came has no savepoint of ours.
+        if (error is PostgresException server)
+            return server.SqlState != PostgresErrorCodes.InFailedSqlTransaction;
         try
         {
-            T result = await work().ConfigureAwait(false);
-            await ExecuteAsync(connection, $"RELEASE SAVEPOINT {Savepoint}").ConfigureAwait(false);
-            return result;
+            // Cancelled or timed out: on the server, which has failed the transaction, or before it was sent, which has not.
+            await ExecuteAsync(connection, "SELECT 1").ConfigureAwait(false);
+            return false;
         }
-        catch (Exception e)
+        catch (Exception e) when (e is NpgsqlException or InvalidOperationException)
         {
-            await UndoAsync(connection, e).ConfigureAwait(false);
-            if (e is PostgresException server && Fault.Translate(server, queue, connection.Database) is TpqException translated)
-                throw translated;
-            throw;
+            return true;
         }
     }
 
-    static async Task UndoAsync(NpgsqlConnection connection, Exception error)
+    static async Task UndoAsync(NpgsqlConnection connection)
     {
-        // The transaction had failed before we came: there is no savepoint, and nothing of ours to undo.
-        if (error is PostgresException { SqlState: PostgresErrorCodes.InFailedSqlTransaction } || connection.State != ConnectionState.Open)
+        if (connection.State != ConnectionState.Open)
             return;
         try
         {

@@ -26,8 +26,15 @@ static class Fault
     public static bool IsStalePlan(PostgresException e) =>
         e is { SqlState: PostgresErrorCodes.FeatureNotSupported, Routine: "RevalidateCachedQuery" };
 
-    /// <summary>The server's error in tpq's words, where tpq knows more than the server; else the error itself.</summary>
-    public static Exception Translate(PostgresException e, QueueState queue, string? database) => e switch
+    /// <summary>Throws the server's error in tpq's words, where there are some; else returns.</summary>
+    public static void ThrowTranslated(Exception error, QueueState queue, string? database)
+    {
+        if (error is PostgresException server && Translate(server, queue, database) is { } translated)
+            throw translated;
+    }
+
+    /// <summary>The server's error in tpq's words, where tpq knows more than the server; else null.</summary>
+    static TpqException? Translate(PostgresException e, QueueState queue, string? database) => e switch
     {
         _ when IsMissingTable(e) => new TpqQueueNotFoundException(queue.Name.Queue, database, e),
         // The column's name stands quoted in the message, whatever its language.
@@ -37,6 +44,6 @@ static class Fault
         { SqlState: PostgresErrorCodes.SerializationFailure } => new TpqException(
             $"Another transaction changed queue \"{queue.Name.Queue}\" after the snapshot of this one, whose isolation is REPEATABLE READ or above. "
             + "Roll it back and run it again, or take messages in READ COMMITTED. The transaction was left as it is.", e),
-        _ => e,
+        _ => null,
     };
 }
