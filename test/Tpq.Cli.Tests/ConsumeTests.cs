@@ -120,7 +120,7 @@ public sealed class ConsumeTests(Server server) : CommandTest(server)
     public async Task Consume_Stops_WhenCtrlCIsPressed()
     {
         await NewQueueAsync("orders");
-        using Running running = StartOnTerminal("$TPQ consume orders --wait=0 --debug");
+        using Running running = StartOnTerminal("exec $TPQ consume orders --wait=0 --debug");
         await running.SaysAsync("Attempting to read item");
         await running.Input.WriteAsync("\u0003"u8.ToArray(), Token);
         await running.Input.FlushAsync(Token);

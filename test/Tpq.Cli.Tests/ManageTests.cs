@@ -91,7 +91,7 @@ public sealed class ManageTests(Server server) : CommandTest(server)
     public async Task Drop_DoesNothing_WhenInterruptedWhileItAsks()
     {
         await NewQueueAsync("orders", "1");
-        using Running running = StartOnTerminal("$TPQ drop orders");
+        using Running running = StartOnTerminal("exec $TPQ drop orders");
         await running.SaysAsync("[y/N]");
         await running.Input.WriteAsync("\u0003"u8.ToArray(), Token);
         await running.Input.FlushAsync(Token);

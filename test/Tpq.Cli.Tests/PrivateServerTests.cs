@@ -52,7 +52,7 @@ public sealed class PrivateServerTests(Server server) : CommandTest(server)
     [Fact]
     public async Task Dev_PassesCtrlCOnAndStopsTheServerAfterTheCommand()
     {
-        using Running running = StartOnTerminal("$TPQ dev --offline -- bash -c 'trap \"echo trapped; exit 3\" INT; echo url=$TPQ_URL.; while :; do sleep 0.1; done'");
+        using Running running = StartOnTerminal("exec $TPQ dev --offline -- bash -c 'trap \"echo trapped; exit 3\" INT; echo url=$TPQ_URL.; while :; do sleep 0.1; done'");
         await running.SaysAsync("/postgres.");
         await running.Input.WriteAsync("\u0003"u8.ToArray(), Token);
         await running.Input.FlushAsync(Token);

@@ -70,6 +70,7 @@ public abstract class CommandTest(Server server) : IAsyncLifetime
         return await running.EndAsync();
     }
 
+    /// <summary>As <see cref="OnTerminalAsync"/>. A shell that waits for the command dies of Ctrl+C, whatever the command does: <c>exec</c> leaves none.</summary>
     protected Running StartOnTerminal(string line) => new(Shell("script", "--quiet", "--return", "--command", line, "/dev/null"));
 
     protected ProcessStartInfo Command(params string[] args) => Configured("dotnet", [Dll, "--schema", Schema, .. args]);
@@ -121,6 +122,8 @@ public abstract class CommandTest(Server server) : IAsyncLifetime
             start.Environment.Remove(variable);
         start.Environment["TPQ_URL"] = server.Url;
         start.Environment["TERM"] = "xterm";
+        // What script runs its line with; shells differ in whether they stay as the parent of the line's one command.
+        start.Environment["SHELL"] = "/bin/sh";
         return start;
     }
 
