@@ -64,7 +64,8 @@ public sealed class TpqClient : IAsyncDisposable
         Database = settings.Database ?? settings.Username;
         Enlists = settings.Enlist;
         MaxPoolSize = settings.MaxPoolSize;
-        Listener = new Listener(dataSource, enabled: MaxPoolSize > 1, Time, Logger);
+        Listener = new Listener(this, enabled: MaxPoolSize > 1);
+        LooksByClock = options.LooksByClock;
         Stopping = _stopping.Token;
     }
 
@@ -92,6 +93,8 @@ public sealed class TpqClient : IAsyncDisposable
 
     internal Listener Listener { get; }
 
+    internal Statements Statements { get; } = new();
+
     internal TimeProvider Time { get; }
 
     internal ILogger Logger { get; }
@@ -102,6 +105,8 @@ public sealed class TpqClient : IAsyncDisposable
     internal bool Enlists { get; }
 
     internal int MaxPoolSize { get; }
+
+    internal bool LooksByClock { get; }
 
     /// <summary>Set by the first success, after which a refused connection is a fault that passes and not a wrong address.</summary>
     internal bool HasReachedDatabase { get; set; }
@@ -115,7 +120,7 @@ public sealed class TpqClient : IAsyncDisposable
     public TpqQueue Queue(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
-        return new TpqQueue(this, _queues.GetOrAdd(name, static (n, c) => new QueueState(QueueName.Create(n, c._tablePrefix, c._schema)), this));
+        return new TpqQueue(this, State(name));
     }
 
     /// <summary>All queues of the client's schema (or search path) that the role may read, in the order of their names.</summary>
@@ -143,6 +148,9 @@ public sealed class TpqClient : IAsyncDisposable
         if (_ownsDataSource)
             await DataSource.DisposeAsync().ConfigureAwait(false);
     }
+
+    internal QueueState State(string name) =>
+        _queues.GetOrAdd(name, static (n, c) => new QueueState(QueueName.Create(n, c._tablePrefix, c._schema), c.Time), this);
 
     /// <summary>Counts a consumer, which holds a connection, for as long as the result lives, and warns where the pool is smaller.</summary>
     internal IDisposable CountConsumer()

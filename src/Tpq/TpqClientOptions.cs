@@ -27,5 +27,8 @@ public sealed class TpqClientOptions
     /// <value>Default: <see cref="TimeProvider.System"/>.</value>
     public TimeProvider TimeProvider { get; set; } = TimeProvider.System;
 
+    /// <summary>Whether a waiting consumer also looks by the clock. Only tests do without: there the bell alone must wake.</summary>
+    internal bool LooksByClock { get; init; } = true;
+
     internal string? GivenTablePrefix { get; private set; }
 }

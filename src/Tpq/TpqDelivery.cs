@@ -13,11 +13,9 @@ namespace Tpq;
 /// </remarks>
 public sealed class TpqDelivery : IAsyncDisposable
 {
-    readonly OwnTransaction _held;
-
     internal TpqDelivery(OwnTransaction held, TpqMessage message)
     {
-        _held = held;
+        Held = held;
         Message = message;
     }
 
@@ -25,17 +23,19 @@ public sealed class TpqDelivery : IAsyncDisposable
     public TpqMessage Message { get; }
 
     /// <summary>The connection on which the message is held, for Dapper and the like. Not to be closed by the handler.</summary>
-    public NpgsqlConnection Connection => _held.Connection;
+    public NpgsqlConnection Connection => Held.Connection;
 
     /// <summary>The transaction in which the message was taken, READ COMMITTED.</summary>
     /// <remarks>
     /// Committing it ends the delivery too, but prefer <see cref="CommitAsync"/>: the driver's own commit reports success when a statement had failed
     /// and the server rolled back, and it can be cancelled on its way.
     /// </remarks>
-    public NpgsqlTransaction Transaction => _held.Transaction;
+    public NpgsqlTransaction Transaction => Held.Transaction;
+
+    internal OwnTransaction Held { get; }
 
     /// <summary>Whether it was committed or given back, by whichever way.</summary>
-    internal bool HasEnded => _held.HasEnded;
+    internal bool HasEnded => Held.HasEnded;
 
     /// <summary>Removes the message and commits what was written in <see cref="Transaction"/>, both or neither.</summary>
     /// <param name="cancellationToken">
@@ -49,8 +49,8 @@ public sealed class TpqDelivery : IAsyncDisposable
     /// A statement of the transaction had failed or the connection was lost, so all is undone and the message is back; or the server gave up waiting for its synchronous
     /// standby, so the outcome is unknown.
     /// </exception>
-    public Task CommitAsync(CancellationToken cancellationToken = default) => _held.CommitAsync(cancellationToken);
+    public Task CommitAsync(CancellationToken cancellationToken = default) => Held.CommitAsync(cancellationToken);
 
     /// <summary>Gives the message back at its old place, unless it was committed: at once, all writes undone. Never throws.</summary>
-    public ValueTask DisposeAsync() => _held.DisposeAsync();
+    public ValueTask DisposeAsync() => Held.DisposeAsync();
 }

@@ -80,15 +80,16 @@ public sealed partial class TpqQueue
         AmbientTransaction.Refuse(nameof(GetManyAsync));
         using var waiter = new Waiter(Client, _state);
         return await TranslatedAsync(() => waiter.WaitAsync(
-            token => TakeAsync(max, static (held, messages) => new TpqBatch(held, messages), token), wait, survive: true, cancellationToken))
+            (isLast, token) => TakeAsync(max, static (held, messages) => new TpqBatch(held, messages), toTheEnd: isLast, token), wait, survive: true, cancellationToken))
             .ConfigureAwait(false);
     }
 
     /// <summary>Takes messages one after the other, waiting for each, for ever.</summary>
     /// <param name="cancellationToken">Ends it.</param>
     /// <remarks>
-    /// Commit or dispose each delivery before going on to the next; leaving the loop gives the message in hand back. A loop that goes on
-    /// after a failed message takes the same one again at once: <see cref="ConsumeAsync"/> pauses instead.
+    /// Commit or dispose each delivery before going on to the next; leaving the loop gives the message in hand back. The commit takes the next
+    /// message along, in the same round trip: what takes long is better done before it. A loop that goes on after a failed message takes the
+    /// same one again at once: <see cref="ConsumeAsync"/> pauses instead.
     /// </remarks>
     /// <exception cref="InvalidOperationException">
     /// The loop went on with a delivery that was neither committed nor disposed, which is given back; or there is a TransactionScope around it.
@@ -100,20 +101,53 @@ public sealed partial class TpqQueue
     {
         AmbientTransaction.Refuse(nameof(ReadAllAsync));
         using var waiter = new Waiter(Client, _state);
-        while (true)
+        TpqDelivery? delivery = null;
+        try
         {
-            TpqDelivery delivery = (await NextAsync(waiter, Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false))!;
-            await using var _ = delivery.ConfigureAwait(false);
-            yield return delivery;
-            if (!delivery.HasEnded)
-                throw new InvalidOperationException(
-                    $"Message {delivery.Message.Id} of queue \"{Name}\" was neither committed nor disposed before the next one was asked for. It was given back.");
+            while (true)
+            {
+                delivery = await NextAsync(delivery, waiter, cancellationToken).ConfigureAwait(false);
+                delivery.Held.TakesNext = true;
+                yield return delivery;
+                if (!delivery.HasEnded)
+                    throw new InvalidOperationException(
+                        $"Message {delivery.Message.Id} of queue \"{Name}\" was neither committed nor disposed before the next one was asked for. It was given back.");
+            }
+        }
+        finally
+        {
+            await GiveBackAsync(delivery).ConfigureAwait(false);
         }
     }
 
     internal Task<TpqDelivery?> NextAsync(Waiter waiter, TimeSpan wait, CancellationToken cancellationToken) =>
         TranslatedAsync(() => waiter.WaitAsync(
-            token => TakeAsync(1, static (held, messages) => new TpqDelivery(held, messages[0]), token), wait, survive: true, cancellationToken));
+            (isLast, token) => TakeAsync(1, static (held, messages) => new TpqDelivery(held, messages[0]), toTheEnd: isLast, token),
+            wait, survive: true, cancellationToken));
+
+    /// <summary>The message that was taken together with the commit of the one before; where there is none, the next one that comes.</summary>
+    internal async Task<TpqDelivery> NextAsync(TpqDelivery? previous, Waiter waiter, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        Client.ThrowIfDisposed();
+        if (previous?.Held.Successor is { } pending && await pending.EndAsync().ConfigureAwait(false) is var (held, message))
+        {
+            waiter.Found();
+            Client.Logger.Read(message.Id, Name);
+            return new TpqDelivery(held, message);
+        }
+        return (await NextAsync(waiter, Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false))!;
+    }
+
+    /// <summary>Gives back what a sequential consumer still has in hand, the message that came with the last commit included.</summary>
+    internal static async Task GiveBackAsync(TpqDelivery? last)
+    {
+        if (last is null)
+            return;
+        await last.DisposeAsync().ConfigureAwait(false);
+        if (last.Held.Successor is { } pending)
+            await pending.DisposeAsync().ConfigureAwait(false);
+    }
 
     /// <summary>Whether the message is in the queue, in hand or not.</summary>
     internal async Task<bool> IsThereAsync(long id)
@@ -127,16 +161,17 @@ public sealed partial class TpqQueue
     }
 
     /// <summary>One look, in a transaction of its own, which is the result's if something was taken.</summary>
-    async Task<T?> TakeAsync<T>(int max, Func<OwnTransaction, List<TpqMessage>, T> inHand, CancellationToken cancellationToken) where T : class
+    async Task<T?> TakeAsync<T>(int max, Func<OwnTransaction, List<TpqMessage>, T> inHand, bool toTheEnd, CancellationToken cancellationToken)
+        where T : class
     {
         Client.Logger.Reading(Name);
         for (bool again = false; ; again = true)
         {
-            OwnTransaction held = await OwnTransaction.BeginAsync(Client.DataSource, cancellationToken).ConfigureAwait(false);
+            OwnTransaction held = await OwnTransaction.BeginAsync(Client, cancellationToken).ConfigureAwait(false);
             T? result = null;
             try
             {
-                List<TpqMessage> messages = await Take.RunAsync(held.Connection, held.Transaction, _state, max, cancellationToken).ConfigureAwait(false);
+                List<TpqMessage> messages = await held.TakeAsync(_state, max, toTheEnd, cancellationToken).ConfigureAwait(false);
                 if (messages.Count > 0)
                     result = inHand(held, messages);
                 foreach (TpqMessage message in messages)

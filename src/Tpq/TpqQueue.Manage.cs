@@ -67,7 +67,7 @@ public sealed partial class TpqQueue
     /// <exception cref="TpqException">The table is not a queue.</exception>
     public Task<long> ClearAsync(CancellationToken cancellationToken = default) => TranslatedAsync(async () =>
     {
-        OwnTransaction own = await OwnTransaction.BeginAsync(Client.DataSource, cancellationToken).ConfigureAwait(false);
+        OwnTransaction own = await OwnTransaction.BeginAsync(Client, cancellationToken).ConfigureAwait(false);
         await using var _ = own.ConfigureAwait(false);
         (await Catalog.ReadAsync(own.Connection, _state.Name, cancellationToken).ConfigureAwait(false)).ThrowIfNotQueue(_state.Name, Client.Database);
         long rows = await own.ExecuteAsync(new NpgsqlBatchCommand(Sql.Clear), cancellationToken).ConfigureAwait(false);
@@ -82,7 +82,7 @@ public sealed partial class TpqQueue
     {
         var statement = new NpgsqlBatchCommand(Sql.Delete);
         statement.Parameters.Add(new NpgsqlParameter<long> { TypedValue = id });
-        return await TranslatedAsync(() => OwnTransaction.RunAsync(Client.DataSource, statement, cancellationToken)).ConfigureAwait(false) > 0;
+        return await TranslatedAsync(() => OwnTransaction.RunAsync(Client, statement, cancellationToken)).ConfigureAwait(false) > 0;
     }
 
     /// <summary>Looks at the first messages in line without taking or locking them.</summary>

@@ -92,7 +92,7 @@ public sealed partial class TpqQueue
         NpgsqlBatchCommand statement = PutStatement.Of(Sql, utf8, headers);
         long id = AmbientTransaction.Find(Client) is { } ambient
             ? await ambient.PutAsync(_state, statement, cancellationToken).ConfigureAwait(false)
-            : await OwnTransaction.RunAsync(Client.DataSource, statement, cancellationToken).ConfigureAwait(false);
+            : await OwnTransaction.RunAsync(Client, statement, cancellationToken).ConfigureAwait(false);
         Client.Logger.Written(id, Name);
         return id;
     });
@@ -102,7 +102,7 @@ public sealed partial class TpqQueue
         if (AmbientTransaction.Find(Client) is { } ambient)
             return await ambient.RunGuardedAsync(_state, connection => bulk.CopyGentlyAsync(connection, Sql, cancellationToken), cancellationToken)
                 .ConfigureAwait(false);
-        OwnTransaction own = await OwnTransaction.BeginAsync(Client.DataSource, cancellationToken).ConfigureAwait(false);
+        OwnTransaction own = await OwnTransaction.BeginAsync(Client, cancellationToken).ConfigureAwait(false);
         await using var _ = own.ConfigureAwait(false);
         long count = await bulk.CopyAsync(own.Connection, Sql, cancellationToken).ConfigureAwait(false);
         await own.CommitAsync(cancellationToken).ConfigureAwait(false);

@@ -1,3 +1,4 @@
+using System.Data;
 using System.Text.Json.Serialization.Metadata;
 using Npgsql;
 using Tpq.Internal;
@@ -131,13 +132,15 @@ public readonly struct TpqQueueTransaction
     {
         TpqQueueTransaction self = this;
         NpgsqlConnection connection = Connection();
-        using var waiter = new Waiter(_client, _state);
+        TakeIn takeIn = _transaction.IsolationLevel is IsolationLevel.ReadCommitted or IsolationLevel.ReadUncommitted ? TakeIn.Callers : TakeIn.CallersSnapshot;
+        using var waiter = new Waiter(_client, _state, hearsRings: takeIn != TakeIn.CallersSnapshot);
         return await waiter.WaitAsync(Look, wait, survive: false, cancellationToken).ConfigureAwait(false);
 
-        async Task<List<TpqMessage>?> Look(CancellationToken token)
+        async Task<List<TpqMessage>?> Look(bool isLast, CancellationToken token)
         {
             self._client.Logger.Reading(self._state.Name.Queue);
-            List<TpqMessage> messages = await CallersTransaction.TakeAsync(connection, self._state, max, token).ConfigureAwait(false);
+            List<TpqMessage> messages = await CallersTransaction.TakeAsync(connection, self._state, max, toTheEnd: isLast, takeIn, token)
+                .ConfigureAwait(false);
             foreach (TpqMessage message in messages)
                 self._client.Logger.Read(message.Id, self._state.Name.Queue);
             return messages.Count > 0 ? messages : null;

@@ -143,7 +143,9 @@ public sealed class CallersTransactionTests(Server server) : DatabaseTest(server
         await using (NpgsqlTransaction transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, Token))
         {
             await ExecuteAsync(connection, "INSERT INTO work VALUES (1)");
-            Assert.Equal("1", (await DrainOneAsync(queue)).Json);
+            // Another process's consumer: what this client has taken it would not look at again.
+            await using TpqClient other = NewClient();
+            Assert.Equal("1", (await DrainOneAsync(other.Queue("orders"))).Json);
             var error = await Assert.ThrowsAsync<TpqException>(() => queue.In(transaction).GetAsync(cancellationToken: Token));
             Assert.Contains("REPEATABLE READ", error.Message, StringComparison.Ordinal);
             Assert.Equal(PostgresErrorCodes.SerializationFailure, Assert.IsType<PostgresException>(error.InnerException).SqlState);

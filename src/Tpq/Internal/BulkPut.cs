@@ -5,6 +5,11 @@ using NpgsqlTypes;
 namespace Tpq.Internal;
 
 /// <summary>Streams messages into a queue through binary COPY: the server's fastest way in, with no statement and no reply for each.</summary>
+/// <remarks>
+/// The trigger is an event for each row, kept in the server's memory until COMMIT. So the first message is put by itself, and rings for all; the
+/// trigger's condition, which is looked at for each row as it comes, keeps silent about the others. The setting behind it is the transaction's, which may
+/// be the caller's: it gets its former value back as soon as the rows are in.
+/// </remarks>
 sealed class BulkPut(IAsyncEnumerable<TpqPut> puts)
 {
     public static BulkPut Of(IEnumerable<string> jsons)
@@ -51,8 +56,8 @@ sealed class BulkPut(IAsyncEnumerable<TpqPut> puts)
 
     /// <summary>Copies on a connection whose transaction is open, and returns how many messages there were.</summary>
     /// <remarks>
-    /// A COPY has fixed columns. It begins with the payload alone, which every queue has, and goes on in a second COPY with headers from the
-    /// first message that has some: so only those need a queue with a column for them.
+    /// A COPY has fixed columns. It has the payload alone, which every queue has, and goes on in a second COPY with headers from the first message
+    /// that has some: so only those need a queue with a column for them.
     /// </remarks>
     public Task<long> CopyAsync(NpgsqlConnection connection, Sql sql, CancellationToken cancellationToken) =>
         CopyAsync(connection, sql, cancellationToken, cancellationToken);
@@ -61,6 +66,7 @@ sealed class BulkPut(IAsyncEnumerable<TpqPut> puts)
     {
         long count = 0;
         Copy? copy = null;
+        string quiet = "";
         IAsyncEnumerator<TpqPut> source = puts.GetAsyncEnumerator(cancellationToken);
         await using var _ = source.ConfigureAwait(false);
         try
@@ -69,6 +75,11 @@ sealed class BulkPut(IAsyncEnumerable<TpqPut> puts)
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 (ReadOnlyMemory<byte> utf8, ReadOnlyMemory<byte>? headers) = Checked(source.Current, count);
+                if (count++ == 0)
+                {
+                    quiet = await PutFirstAsync(connection, PutStatement.Of(sql, utf8, headers), breaking).ConfigureAwait(false);
+                    continue;
+                }
                 if (copy is { HasHeaders: false } && headers is not null)
                 {
                     await copy.CompleteAsync(breaking).ConfigureAwait(false);
@@ -76,11 +87,13 @@ sealed class BulkPut(IAsyncEnumerable<TpqPut> puts)
                 }
                 copy ??= await Copy.BeginAsync(connection, sql, headers is not null, breaking).ConfigureAwait(false);
                 await copy.WriteAsync(utf8, headers, breaking).ConfigureAwait(false);
-                count++;
             }
             cancellationToken.ThrowIfCancellationRequested();
             if (copy is not null)
                 await copy.CompleteAsync(breaking).ConfigureAwait(false);
+            copy = null;
+            if (count > 0)
+                await SetQuietAsync(connection, quiet, breaking).ConfigureAwait(false);
             return count;
         }
         catch
@@ -89,6 +102,33 @@ sealed class BulkPut(IAsyncEnumerable<TpqPut> puts)
                 await copy.AbandonAsync().ConfigureAwait(false);
             throw;
         }
+    }
+
+    /// <returns>The former value of the setting that keeps the bell silent, which is on now.</returns>
+    static async Task<string> PutFirstAsync(NpgsqlConnection connection, NpgsqlBatchCommand put, CancellationToken cancellationToken)
+    {
+        NpgsqlBatch batch = connection.CreateBatch();
+        await using var _ = batch.ConfigureAwait(false);
+        batch.Timeout = 0;
+        batch.BatchCommands.Add(put);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.Quiet));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.SetQuiet) { Parameters = { new() { Value = "on" } } });
+        NpgsqlDataReader reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        await using var __ = reader.ConfigureAwait(false);
+        await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
+        await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+        string former = reader.GetString(0);
+        await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
+        return former;
+    }
+
+    static async Task SetQuietAsync(NpgsqlConnection connection, string value, CancellationToken cancellationToken)
+    {
+        NpgsqlCommand command = connection.CreateCommand();
+        await using var _ = command.ConfigureAwait(false);
+        command.CommandText = Sql.SetQuiet;
+        command.Parameters.Add(new() { Value = value });
+        await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 
     static async Task<bool> NextAsync(IAsyncEnumerator<TpqPut> source)

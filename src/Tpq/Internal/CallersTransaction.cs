@@ -25,7 +25,7 @@ static class CallersTransaction
         bool proven = queue.ProvenPuts.ContainsKey(put.CommandText);
         try
         {
-            long id = await RunAsync(connection, queue, put, !proven, ReadIdAsync, cancellationToken).ConfigureAwait(false);
+            long id = await RunAsync(connection, queue, batch => batch.BatchCommands.Add(put), !proven, ReadIdAsync, cancellationToken).ConfigureAwait(false);
             queue.ProvenPuts.TryAdd(put.CommandText, true);
             return id;
         }
@@ -36,14 +36,15 @@ static class CallersTransaction
         }
     }
 
-    public static async Task<List<TpqMessage>> TakeAsync(NpgsqlConnection connection, QueueState queue, int max, CancellationToken cancellationToken)
+    public static async Task<List<TpqMessage>> TakeAsync(
+        NpgsqlConnection connection, QueueState queue, int max, bool toTheEnd, TakeIn takeIn, CancellationToken cancellationToken)
     {
         for (bool again = false; ; again = true)
         {
             try
             {
-                return await RunAsync(connection, queue, Take.Statement(queue.Sql, max), guarded: true,
-                    reader => Take.ReadAsync(reader, queue, cancellationToken), cancellationToken).ConfigureAwait(false);
+                return await Take.RunAsync(queue, max, toTheEnd, takeIn, statement => RunAsync(connection, queue, statement.AddTo, guarded: true,
+                    reader => statement.ReadAsync(reader, cancellationToken), cancellationToken)).ConfigureAwait(false);
             }
             catch (PostgresException e) when (!again && Fault.IsStalePlan(e))
             {
@@ -75,16 +76,16 @@ static class CallersTransaction
         return reader.GetInt64(0);
     }
 
-    /// <summary>One statement, with its savepoint in the same round trip.</summary>
+    /// <summary>Statements that belong together, with their savepoint in the same round trip.</summary>
     static async Task<T> RunAsync<T>(
-        NpgsqlConnection connection, QueueState queue, NpgsqlBatchCommand statement, bool guarded,
+        NpgsqlConnection connection, QueueState queue, Action<NpgsqlBatch> statements, bool guarded,
         Func<NpgsqlDataReader, Task<T>> read, CancellationToken cancellationToken)
     {
         NpgsqlBatch batch = connection.CreateBatch();
         await using var _ = batch.ConfigureAwait(false);
         if (guarded)
             batch.BatchCommands.Add(new NpgsqlBatchCommand($"SAVEPOINT {Savepoint}"));
-        batch.BatchCommands.Add(statement);
+        statements(batch);
         if (guarded)
             batch.BatchCommands.Add(new NpgsqlBatchCommand($"RELEASE SAVEPOINT {Savepoint}"));
         try

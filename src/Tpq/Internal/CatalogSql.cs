@@ -62,14 +62,23 @@ static class CatalogSql
         """;
 
     /// <summary>
-    /// The channel that a put into table $1 rings: what our trigger was given when the queue was created, else (a queue of the Python tpq's)
-    /// the queue's name, $2. The arguments of a trigger are stored as one string, each ended by a zero byte.
+    /// The oid of table $1, the channel that a put into it rings, and when: what our trigger was given when the queue was created, else (a queue of
+    /// the Python tpq's) the queue's name, $2, and always where it has its trigger. The arguments of a trigger are stored as one string, each
+    /// ended by a zero byte.
     /// </summary>
-    public const string Channel =
+    public const string Bell =
         """
-        SELECT coalesce((
-            SELECT convert_from(substring(tgargs FROM 1 FOR position(decode('00', 'hex') IN tgargs) - 1), pg_catalog.getdatabaseencoding())
-            FROM pg_catalog.pg_trigger WHERE tgrelid = to_regclass($1) AND tgname = 'tpq_ring' AND tgnargs > 0), $2)
+        SELECT t.oid, coalesce(o.channel, $2),
+               CASE WHEN o.channel IS NOT NULL THEN o.notify
+                    WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
+                                 WHERE g.tgrelid = t.oid AND g.tgenabled <> 'D' AND starts_with(p.proname, 'tpq_notify_')) THEN 'always'
+                    ELSE 'never' END
+        FROM (SELECT to_regclass($1)::oid AS oid) t
+        LEFT JOIN LATERAL (
+            SELECT convert_from(substring(g.tgargs FROM 1 FOR g.ending - 1), pg_catalog.getdatabaseencoding()) AS channel,
+                   convert_from(rtrim(substring(g.tgargs FROM g.ending + 1), decode('00', 'hex')), pg_catalog.getdatabaseencoding()) AS notify
+            FROM (SELECT tgargs, position(decode('00', 'hex') IN tgargs) AS ending FROM pg_catalog.pg_trigger
+                  WHERE tgrelid = t.oid AND tgname = 'tpq_ring' AND tgnargs = 2 AND tgenabled <> 'D') g) o ON true
         """;
 
     /// <summary>

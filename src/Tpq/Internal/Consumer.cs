@@ -19,31 +19,40 @@ sealed class Consumer(TpqQueue queue, QueueState state, Func<TpqDelivery, Cancel
         using CancellationTokenRegistration registration = stop.UnsafeRegister(_ => handlers.CancelAfter(_grace), null);
         using IDisposable counted = _client.CountConsumer();
         _client.Logger.ConsumerStarted(queue.Name);
+        TpqDelivery? delivery = null;
         try
         {
             while (!stop.IsCancellationRequested)
             {
-                TpqDelivery delivery = (await queue.NextAsync(waiter, Timeout.InfiniteTimeSpan, stop).ConfigureAwait(false))!;
-                await HandleAsync(delivery, handlers.Token).ConfigureAwait(false);
+                delivery = await queue.NextAsync(delivery, waiter, stop).ConfigureAwait(false);
+                await HandleAsync(delivery, stop, handlers.Token).ConfigureAwait(false);
                 if (_pause > TimeSpan.Zero)
                     await Task.Delay(_pause, _client.Time, stop).ConfigureAwait(false);
             }
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            // Stopped while waiting or pausing; nothing is in hand.
+            // Stopped while waiting or pausing.
+        }
+        finally
+        {
+            await TpqQueue.GiveBackAsync(delivery).ConfigureAwait(false);
         }
         _client.Logger.ConsumerStopped(queue.Name);
     }
 
-    async Task HandleAsync(TpqDelivery delivery, CancellationToken cancellationToken)
+    async Task HandleAsync(TpqDelivery delivery, CancellationToken stop, CancellationToken cancellationToken)
     {
         await using var _ = delivery.ConfigureAwait(false);
         try
         {
             await handler(delivery, cancellationToken).ConfigureAwait(false);
             if (!delivery.HasEnded)
+            {
+                // Not where the handler commits by itself: it may go on for long, and the next message with it.
+                delivery.Held.TakesNext = !stop.IsCancellationRequested;
                 await delivery.CommitAsync(CancellationToken.None).ConfigureAwait(false);
+            }
             // A handler may end its delivery itself, and in more ways than by a commit; the queue knows which it was.
             else if (await queue.IsThereAsync(delivery.Message.Id).ConfigureAwait(false))
             {

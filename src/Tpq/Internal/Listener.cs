@@ -1,5 +1,6 @@
-using Microsoft.Extensions.Logging;
+using System.Threading.Channels;
 using Npgsql;
+using NpgsqlTypes;
 
 namespace Tpq.Internal;
 
@@ -7,70 +8,63 @@ namespace Tpq.Internal;
 /// The one connection on which a client listens, for all its queues. It exists while somebody waits, and for a moment after.
 /// </summary>
 /// <remarks>
-/// <para>No wake-up may be lost between looking and listening: LISTEN first, then look. So a new subscription rings once when its LISTEN has
-/// taken effect, and a reconnect rings everybody, since what was rung meanwhile is lost. The waiters look once a second all the same: a
-/// rollback elsewhere rings no bell, and a broken line may take long to show.</para>
-/// <para>Nothing is ever put on this connection. With a pool of one connection there is none to spare for it: not enabled, it never rings.</para>
+/// <para>What it does for a queue is the <see cref="Doorbell"/>'s. A reconnect wakes everybody, since what was rung meanwhile is lost. Once a second
+/// it asks the server, in one statement, who may stand for election, which is a sign of life too: a half-open line is silent.</para>
+/// <para>Behind a pooler that gives every transaction another session, LISTEN succeeds and nothing ever comes. It shows by the number of the server's
+/// process, and by a notification to itself that does not arrive; it is sent over a connection of its own, since the pooler would hand back one
+/// that comes with the reply of the same session. Then there is no listening, and waiters look once a second. So it is with a pool of one
+/// connection, which has none to spare: not enabled.</para>
 /// </remarks>
-sealed class Listener(NpgsqlDataSource dataSource, bool enabled, TimeProvider time, ILogger logger) : IAsyncDisposable
+sealed class Listener(TpqClient client, bool enabled) : IAsyncDisposable
 {
-    /// <summary>How often it looks whether its subscribers have changed; a queue that nobody waits for is let go after this.</summary>
-    static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
-
-    /// <summary>After so many silent ticks it asks the server for a sign of life: a half-open line is silent, too.</summary>
-    const int TicksBetweenProbes = 10;
-
-    const int ProbeTimeoutSeconds = 5;
-    const string Probe = "SELECT 1";
-
-    static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(30);
+    static readonly TimeSpan Tick = TimeSpan.FromSeconds(1), SelfTestPatience = TimeSpan.FromSeconds(3), MaxPause = TimeSpan.FromSeconds(30);
 
     readonly Lock _gate = new();
-    readonly List<Subscription> _subscriptions = [];
     readonly CancellationTokenSource _stopping = new();
 
-    /// <summary>What the open connection listens to. Used by the loop alone.</summary>
-    readonly Dictionary<QueueState, string> _channels = [];
+    /// <summary>Queues about which something has to be done.</summary>
+    readonly Channel<QueueState> _calls = Channel.CreateUnbounded<QueueState>(new UnboundedChannelOptions { SingleReader = true });
 
-    CancellationTokenSource _changed = new();
+    /// <summary>Those with a subscription, or whose last one has just gone. Used by the loop alone.</summary>
+    readonly Dictionary<QueueState, Doorbell> _doorbells = [];
+
+    CancellationTokenSource _called = new();
     Task? _loop;
+    string? _awaited;
+    bool _hasArrived;
+    volatile bool _isInVain;
 
-    public Subscription Subscribe(QueueState queue)
+    /// <summary>Somebody has begun to wait for the queue, or something has changed about those who do.</summary>
+    public void Attend(QueueState queue)
     {
-        var subscription = new Subscription(this, queue, time);
-        CancellationTokenSource changed;
+        if (!enabled || _isInVain)
+            return;
+        CancellationTokenSource called;
         lock (_gate)
         {
-            _subscriptions.Add(subscription);
-            changed = _changed;
-            if (enabled && _loop is null && !_stopping.IsCancellationRequested)
+            _calls.Writer.TryWrite(queue);
+            called = _called;
+            if (_loop is null && !_stopping.IsCancellationRequested)
             {
                 // The loop outlives this call: it must not run in the caller's TransactionScope or trace.
                 using (ExecutionContext.SuppressFlow())
                     _loop = Task.Run(RunAsync);
             }
         }
-        changed.Cancel();
-        return subscription;
-    }
-
-    public void Remove(Subscription subscription)
-    {
-        lock (_gate)
-            _subscriptions.Remove(subscription);
+        called.Cancel();
     }
 
     public async ValueTask DisposeAsync()
     {
         Task? loop;
-        CancellationTokenSource changed;
+        CancellationTokenSource called;
         lock (_gate)
         {
             loop = _loop;
-            changed = _changed;
+            called = _called;
         }
         await _stopping.CancelAsync().ConfigureAwait(false);
-        await changed.CancelAsync().ConfigureAwait(false);
+        await called.CancelAsync().ConfigureAwait(false);
         // Whatever ended it, a logger that throws included: dispose does not throw.
         if (loop is not null)
             await loop.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -79,19 +73,20 @@ sealed class Listener(NpgsqlDataSource dataSource, bool enabled, TimeProvider ti
     async Task RunAsync()
     {
         TimeSpan pause = TimeSpan.Zero;
-        while (!HasNothingToDo())
+        var known = new HashSet<QueueState>();
+        while (!HasNothingToDo(known))
         {
             try
             {
-                await ListenAsync(() => pause = TimeSpan.Zero).ConfigureAwait(false);
+                await ListenAsync(known, () => pause = TimeSpan.Zero).ConfigureAwait(false);
             }
             catch (Exception e) when (!_stopping.IsCancellationRequested)
             {
                 // Whatever it is, waiters go on looking once a second; said once, until it works again.
                 if (pause == TimeSpan.Zero)
-                    logger.ListenerLost(e);
+                    client.Logger.ListenerLost(e);
                 pause = pause == TimeSpan.Zero ? Tick / 4 : Min(pause * 2, MaxPause);
-                await Task.Delay(pause, time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await Task.Delay(pause, client.Time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             catch (Exception)
             {
@@ -100,113 +95,170 @@ sealed class Listener(NpgsqlDataSource dataSource, bool enabled, TimeProvider ti
         }
     }
 
-    bool HasNothingToDo()
+    bool HasNothingToDo(HashSet<QueueState> known)
     {
         lock (_gate)
         {
-            if (_subscriptions.Count > 0 && !_stopping.IsCancellationRequested)
+            while (_calls.Reader.TryRead(out QueueState? queue))
+                known.Add(queue);
+            known.RemoveWhere(static q => !q.Sleepers.Any);
+            if (known.Count > 0 && !_stopping.IsCancellationRequested && !_isInVain)
                 return false;
             _loop = null;
             return true;
         }
     }
 
-    async Task ListenAsync(Action onConnected)
+    async Task ListenAsync(HashSet<QueueState> known, Action onConnected)
     {
-        NpgsqlConnection connection = await dataSource.OpenOwnAsync(_stopping.Token).ConfigureAwait(false);
+        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(_stopping.Token).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
         connection.Notification += OnNotification;
         try
         {
-            _channels.Clear();
-            int silent = 0;
-            while (true)
+            _isInVain = !await HearsAsync(connection).ConfigureAwait(false);
+            if (_isInVain)
             {
-                (QueueState[] wanted, CancellationToken changed) = Wanted();
-                await FollowAsync(connection, wanted).ConfigureAwait(false);
-                onConnected();
-                if (wanted.Length == 0)
-                    return;
-                if (silent >= TicksBetweenProbes)
-                {
-                    await ExecuteAsync(connection, Probe).ConfigureAwait(false);
-                    silent = 0;
-                }
-                silent = await WaitAsync(connection, changed).ConfigureAwait(false) ? 0 : silent + 1;
+                client.Logger.ListenerInVain();
+                return;
             }
+            foreach (QueueState queue in known)
+                _doorbells.Add(queue, new Doorbell(queue, connection));
+            await LoopAsync(connection, onConnected).ConfigureAwait(false);
+            await LeaveAsync(connection).ConfigureAwait(false);
         }
         finally
         {
             connection.Notification -= OnNotification;
+            known.UnionWith(_doorbells.Keys);
+            foreach (Doorbell doorbell in _doorbells.Values)
+                doorbell.Forget();
+            _doorbells.Clear();
         }
     }
 
-    /// <summary>Makes LISTEN follow the subscribers, and then wakes the new ones.</summary>
-    async Task FollowAsync(NpgsqlConnection connection, QueueState[] wanted)
+    async Task LoopAsync(NpgsqlConnection connection, Action onConnected)
     {
-        foreach (QueueState queue in _channels.Keys.Except(wanted).ToArray())
+        long lastTick = client.Time.GetTimestamp();
+        while (!_stopping.IsCancellationRequested)
         {
-            _channels.Remove(queue, out string? channel);
-            if (!_channels.ContainsValue(channel!))
-                await ExecuteAsync(connection, $"UNLISTEN {Identifier.Quote(channel!)}").ConfigureAwait(false);
-        }
-        foreach (QueueState queue in wanted.Except(_channels.Keys).ToArray())
-        {
-            string channel = await ChannelAsync(connection, queue).ConfigureAwait(false);
-            await ExecuteAsync(connection, $"LISTEN {Identifier.Quote(channel)}").ConfigureAwait(false);
-            _channels.Add(queue, channel);
-            logger.Listening(channel);
-            RingWhere(s => s.Queue == queue);
-        }
-    }
-
-    void OnNotification(object sender, NpgsqlNotificationEventArgs e) =>
-        RingWhere(s => _channels.TryGetValue(s.Queue, out string? channel) && channel == e.Channel);
-
-    void RingWhere(Func<Subscription, bool> predicate)
-    {
-        lock (_gate)
-        {
-            foreach (Subscription subscription in _subscriptions)
+            CancellationToken called = ReadCalls(connection);
+            foreach (Doorbell doorbell in _doorbells.Values)
+                await doorbell.AttendAsync().ConfigureAwait(false);
+            onConnected();
+            TimeSpan left = Tick - client.Time.GetElapsedTime(lastTick);
+            if (left > TimeSpan.Zero)
             {
-                if (predicate(subscription))
-                    subscription.Ring();
+                await WaitAsync(connection, left, called).ConfigureAwait(false);
+                continue;
             }
+            lastTick = client.Time.GetTimestamp();
+            await LeaveDesertedAsync().ConfigureAwait(false);
+            if (_doorbells.Count == 0)
+                return;
+            await TickAsync(connection).ConfigureAwait(false);
         }
     }
 
-    (QueueState[] Wanted, CancellationToken Changed) Wanted()
+    /// <returns>What is cancelled by the next call.</returns>
+    CancellationToken ReadCalls(NpgsqlConnection connection)
     {
         lock (_gate)
         {
-            // The old one is not disposed: a subscriber may be about to cancel it, and it holds nothing.
-            if (_changed.IsCancellationRequested)
-                _changed = new CancellationTokenSource();
-            return _stopping.IsCancellationRequested ? ([], _changed.Token) : (_subscriptions.Select(s => s.Queue).Distinct().ToArray(), _changed.Token);
+            // The old one is not disposed: somebody may be about to cancel it, and it holds nothing.
+            if (_called.IsCancellationRequested)
+                _called = new CancellationTokenSource();
+            while (_calls.Reader.TryRead(out QueueState? queue))
+            {
+                if (!_doorbells.ContainsKey(queue))
+                    _doorbells.Add(queue, new Doorbell(queue, connection));
+            }
+            return _called.Token;
         }
     }
 
-    static async Task<bool> WaitAsync(NpgsqlConnection connection, CancellationToken changed)
+    async Task LeaveDesertedAsync()
+    {
+        foreach (Doorbell doorbell in _doorbells.Values.Where(static d => !d.Queue.Sleepers.Any).ToArray())
+        {
+            string? channel = doorbell.Bell?.Channel;
+            await doorbell.LeaveAsync().ConfigureAwait(false);
+            lock (_gate)
+            {
+                // Somebody may have come meanwhile, who believes that he is listened for.
+                if (doorbell.Queue.Sleepers.Any)
+                    continue;
+                _doorbells.Remove(doorbell.Queue);
+            }
+            if (channel is not null && !_doorbells.Values.Any(d => d.Bell?.Channel == channel))
+                await doorbell.UnlistenAsync(channel).ConfigureAwait(false);
+        }
+    }
+
+    async Task TickAsync(NpgsqlConnection connection)
+    {
+        Doorbell[] doorbells = [.. _doorbells.Values];
+        NpgsqlCommand command = connection.CreateCommand();
+        await using var _ = command.ConfigureAwait(false);
+        command.CommandText = ListenerSql.Tick;
+        command.CommandTimeout = Doorbell.TimeoutSeconds;
+        command.Parameters.Add(new() { Value = doorbells.Select(static d => d.Queue.Name.Table).ToArray() });
+        command.Parameters.Add(new() { Value = doorbells.Select(static d => d.Bell?.Table ?? 0).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid });
+        command.Parameters.Add(new() { Value = doorbells.Select(static d => d.WantsElection).ToArray() });
+        var answers = new List<(bool IsSameTable, bool? Won)>(doorbells.Length);
+        NpgsqlDataReader reader = await command.ExecuteReaderAsync().ConfigureAwait(false);
+        await using (reader.ConfigureAwait(false))
+        {
+            while (await reader.ReadAsync().ConfigureAwait(false))
+                answers.Add((reader.GetBoolean(1), await reader.IsDBNullAsync(2).ConfigureAwait(false) ? null : reader.GetBoolean(2)));
+        }
+        foreach ((Doorbell doorbell, (bool isSameTable, bool? won)) in doorbells.Zip(answers))
+            await doorbell.TickAsync(isSameTable, won).ConfigureAwait(false);
+    }
+
+    /// <summary>Whether notifications reach this connection.</summary>
+    async Task<bool> HearsAsync(NpgsqlConnection connection)
+    {
+        if (await Statements.ProcessAsync(connection, _stopping.Token).ConfigureAwait(false) == connection.ProcessID)
+            return true;
+        (_awaited, _hasArrived) = ($"tpq_test_{Guid.NewGuid():N}", false);
+        await ExecuteAsync(connection, $"LISTEN {Identifier.Quote(_awaited)}").ConfigureAwait(false);
+        NpgsqlConnection other = await client.DataSource.OpenOwnAsync(_stopping.Token).ConfigureAwait(false);
+        await using (other.ConfigureAwait(false))
+            await ExecuteAsync(other, $"NOTIFY {Identifier.Quote(_awaited)}").ConfigureAwait(false);
+        long start = client.Time.GetTimestamp();
+        while (!_hasArrived && client.Time.GetElapsedTime(start) is var elapsed && elapsed < SelfTestPatience)
+            await WaitAsync(connection, SelfTestPatience - elapsed, _stopping.Token).ConfigureAwait(false);
+        await ExecuteAsync(connection, $"UNLISTEN {Identifier.Quote(_awaited)}").ConfigureAwait(false);
+        return _hasArrived;
+    }
+
+    async Task LeaveAsync(NpgsqlConnection connection)
+    {
+        foreach (Doorbell doorbell in _doorbells.Values)
+            await doorbell.LeaveAsync().ConfigureAwait(false);
+        await ExecuteAsync(connection, ListenerSql.LeaveAll).ConfigureAwait(false);
+    }
+
+    void OnNotification(object sender, NpgsqlNotificationEventArgs e)
+    {
+        _hasArrived |= e.Channel == _awaited;
+        if (e.PID == ((NpgsqlConnection)sender).ProcessID)
+            return;
+        foreach (Doorbell doorbell in _doorbells.Values)
+            doorbell.Ring(e.Channel, e.Payload);
+    }
+
+    static async Task WaitAsync(NpgsqlConnection connection, TimeSpan atMost, CancellationToken called)
     {
         try
         {
-            return await connection.WaitAsync(Tick, changed).ConfigureAwait(false);
+            await connection.WaitAsync(atMost, called).ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (changed.IsCancellationRequested)
+        catch (OperationCanceledException) when (called.IsCancellationRequested)
         {
-            return true;
+            // Somebody wants something.
         }
-    }
-
-    static async Task<string> ChannelAsync(NpgsqlConnection connection, QueueState queue)
-    {
-        NpgsqlCommand command = connection.CreateCommand();
-        await using var _ = command.ConfigureAwait(false);
-        command.CommandText = CatalogSql.Channel;
-        command.CommandTimeout = ProbeTimeoutSeconds;
-        command.Parameters.Add(new() { Value = queue.Name.Table });
-        command.Parameters.Add(new() { Value = queue.Name.Queue });
-        return (string)(await command.ExecuteScalarAsync().ConfigureAwait(false))!;
     }
 
     static async Task ExecuteAsync(NpgsqlConnection connection, string sql)
@@ -214,7 +266,7 @@ sealed class Listener(NpgsqlDataSource dataSource, bool enabled, TimeProvider ti
         NpgsqlCommand command = connection.CreateCommand();
         await using var _ = command.ConfigureAwait(false);
         command.CommandText = sql;
-        command.CommandTimeout = ProbeTimeoutSeconds;
+        command.CommandTimeout = Doorbell.TimeoutSeconds;
         await command.ExecuteNonQueryAsync().ConfigureAwait(false);
     }
 

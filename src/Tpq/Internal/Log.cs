@@ -20,6 +20,9 @@ static partial class Log
     [LoggerMessage(1011, LogLevel.Warning, "The listening connection was lost; waiting consumers look once a second until it is back")]
     public static partial void ListenerLost(this ILogger logger, Exception exception);
 
+    [LoggerMessage(1013, LogLevel.Warning, "Notifications do not reach this client: there is a pooler in transaction mode in between. Waiting consumers look once a second, and statements are not prepared. Connect to the server itself, or to the pooler in session mode")]
+    public static partial void ListenerInVain(this ILogger logger);
+
     [LoggerMessage(1012, LogLevel.Warning, "The connection was lost while waiting for queue {Queue}; trying again until the wait is over")]
     public static partial void ConnectionLost(this ILogger logger, Exception exception, string queue);
 

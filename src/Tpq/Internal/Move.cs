@@ -9,7 +9,7 @@ static class Move
 
     public static async Task<long> RunAsync(TpqClient client, QueueState from, QueueState to, long? max, CancellationToken cancellationToken)
     {
-        OwnTransaction own = await OwnTransaction.BeginAsync(client.DataSource, cancellationToken).ConfigureAwait(false);
+        OwnTransaction own = await OwnTransaction.BeginAsync(client, cancellationToken).ConfigureAwait(false);
         await using var _ = own.ConfigureAwait(false);
         Catalog source = await Catalog.ReadAsync(own.Connection, from.Name, cancellationToken).ConfigureAwait(false);
         Catalog target = await Catalog.ReadAsync(own.Connection, to.Name, cancellationToken).ConfigureAwait(false);

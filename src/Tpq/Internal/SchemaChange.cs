@@ -75,7 +75,7 @@ sealed class SchemaChange(TpqClient client, QueueName name)
         while (true)
         {
             PostgresException busy;
-            OwnTransaction own = await OwnTransaction.BeginAsync(client.DataSource, cancellationToken).ConfigureAwait(false);
+            OwnTransaction own = await OwnTransaction.BeginAsync(client, cancellationToken).ConfigureAwait(false);
             await using (own.ConfigureAwait(false))
             {
                 try

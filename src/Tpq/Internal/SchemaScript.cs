@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace Tpq.Internal;
@@ -49,6 +50,7 @@ sealed partial class SchemaScript(QueueName name)
         "{table}" => name.Table,
         "{later}" => name.Later,
         "{ring}" => name.RingFunction,
+        "{bell}" => Doorbell.BellLocks.ToString(CultureInfo.InvariantCulture),
         "{channel}" => Identifier.Literal(name.Channel),
         "{notify}" => Identifier.Literal(notify == TpqNotify.Always ? "always" : "auto"),
         "{storage}" => Storage,

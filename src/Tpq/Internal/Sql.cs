@@ -6,7 +6,7 @@ namespace Tpq.Internal;
 /// </summary>
 /// <remarks>
 /// <para>How two consumers never take the same message. A take deletes the row in a transaction that stays open while the message is in
-/// hand. The inner SELECT walks the primary key from the front and locks the first row that it can: FOR UPDATE makes the row this
+/// hand. The inner SELECT walks the primary key and locks the first row that it can: FOR UPDATE makes the row this
 /// transaction's, and SKIP LOCKED passes over rows that are another's instead of waiting for them. Until the commit every other
 /// transaction still sees the row (MVCC) but finds it locked; a rollback, or the death of the connection, unlocks it, unchanged and at
 /// its old place in line; a commit removes it for good. No state is written to say "in hand", so there is none to clean up.</para>
@@ -31,6 +31,17 @@ sealed class Sql(QueueName name)
 
     public const string Commit = "COMMIT";
 
+    /// <summary>The transaction's setting that keeps the bell silent about what is put; empty where it is not set.</summary>
+    public const string Quiet = "SELECT coalesce(pg_catalog.current_setting('tpq.quiet', true), '')";
+
+    public const string SetQuiet = "SELECT pg_catalog.set_config('tpq.quiet', $1, true)";
+
+    /// <summary>The number of the server's process.</summary>
+    public const string Process = "SELECT pg_catalog.pg_backend_pid()";
+
+    /// <summary>A row, and nothing else.</summary>
+    public const string Nothing = "SELECT 1";
+
     /// <summary>Locks: ROW EXCLUSIVE on the table. Index: none read, the primary key written.</summary>
     public string Put => field ??= $"INSERT INTO {_table} (data) VALUES ($1) RETURNING id";
 
@@ -41,13 +52,26 @@ sealed class Sql(QueueName name)
 
     public string CopyWithHeaders => field ??= $"COPY {_table} (data, headers) FROM STDIN (FORMAT BINARY)";
 
-    /// <summary>Locks: the row taken, until the transaction ends. Index: the primary key, from the front.</summary>
-    public string Take => field ??=
-        $"DELETE FROM {_table} WHERE id = (SELECT id FROM {_table} ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1) RETURNING *";
+    /// <summary>Locks: the row taken, until the transaction ends. Index: the primary key, from behind $1, which <see cref="Head"/> chooses.</summary>
+    public string Take => field ??= $"DELETE FROM {_table} WHERE id = ({Scan("$1", "1")}) RETURNING *";
 
-    /// <summary>Locks and index as <see cref="Take"/>, for at most $1 rows.</summary>
-    public string TakeMany => field ??=
-        $"DELETE FROM {_table} WHERE id = ANY (ARRAY(SELECT id FROM {_table} ORDER BY id FOR UPDATE SKIP LOCKED LIMIT $1)) RETURNING *";
+    /// <summary>Locks and index as <see cref="Take"/>, for at most $2 rows.</summary>
+    public string TakeMany => field ??= $"DELETE FROM {_table} WHERE id = ANY (ARRAY({Scan("$1", "$2")})) RETURNING *";
+
+    /// <summary>
+    /// As <see cref="Take"/>, but tries the ids $2 first. The scan is a subquery of its own that runs only where none of them could be locked.
+    /// </summary>
+    public string TakeKnown => field ??= $"DELETE FROM {_table} WHERE id = coalesce(({Probe("$2", "1")}), ({Scan("$1", "1")})) RETURNING *";
+
+    /// <summary>As <see cref="TakeMany"/>, but the ids $3 first, and the scan only where none of them could be locked.</summary>
+    public string TakeManyKnown => field ??=
+        $"DELETE FROM {_table} WHERE id = ANY (coalesce(nullif(ARRAY({Probe("$3", "$2")}), '{{}}'), ARRAY({Scan("$1", "$2")}))) RETURNING *";
+
+    /// <summary>Which of the ids $1 the snapshot shows, in hand or not. Locks: no row. Index: the primary key.</summary>
+    public string StillThere => field ??= $"SELECT id FROM {_table} WHERE id = ANY ($1)";
+
+    /// <summary>After a take in a caller's transaction: the number of that transaction, which its delete has given it.</summary>
+    public const string TransactionNumber = "SELECT pg_catalog.pg_current_xact_id_if_assigned()::text";
 
     /// <summary>Locks: the row, if it is nobody's. Index: the primary key.</summary>
     public string Delete => field ??=
@@ -102,4 +126,8 @@ sealed class Sql(QueueName name)
             INSERT INTO {target.Table} ({list}) SELECT {list} FROM taken ORDER BY id
             """;
     }
+
+    string Scan(string after, string limit) => $"SELECT id FROM {_table} WHERE id > {after} ORDER BY id FOR UPDATE SKIP LOCKED LIMIT {limit}";
+
+    string Probe(string ids, string limit) => $"SELECT id FROM {_table} WHERE id = ANY ({ids}) ORDER BY id FOR UPDATE SKIP LOCKED LIMIT {limit}";
 }

@@ -1,30 +1,69 @@
 namespace Tpq.Internal;
 
-/// <summary>One waiter's place at the listener: woken by a ring of its queue, by a reconnect, and once when LISTEN has taken effect.</summary>
-sealed class Subscription(Listener listener, QueueState queue, TimeProvider time) : IDisposable
+/// <summary>One waiter's place among the <see cref="Sleepers"/> of a queue.</summary>
+sealed class Subscription : IDisposable
 {
-    TaskCompletionSource _rung = NewBell();
+    readonly Listener _listener;
+    readonly QueueState _queue;
+    readonly TimeProvider _time;
 
-    public QueueState Queue => queue;
+    /// <summary>Completed by the ring; there while it sleeps.</summary>
+    TaskCompletionSource? _bell;
 
-    public void Ring() => Volatile.Read(ref _rung).TrySetResult();
+    bool _owesLook;
 
-    /// <summary>Returns at the next ring, or at one that came since the last call, or when the time is up.</summary>
-    public async Task WaitAsync(TimeSpan atMost, CancellationToken cancellationToken)
+    /// <summary>It begins with a ring: the look before it was made when nobody would have told it of a put.</summary>
+    public Subscription(Listener listener, QueueState queue, TimeProvider time)
     {
-        TaskCompletionSource rung = _rung;
-        using (var timer = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken))
-        {
-            await Task.WhenAny(rung.Task, Task.Delay(atMost, time, timer.Token)).ConfigureAwait(false);
-            await timer.CancelAsync().ConfigureAwait(false);
-        }
-        cancellationToken.ThrowIfCancellationRequested();
-        // A ring between these two lines falls on the old bell, and is not lost: the caller looks after this, in any case.
-        if (rung.Task.IsCompleted)
-            Volatile.Write(ref _rung, NewBell());
+        _listener = listener;
+        _queue = queue;
+        _time = time;
+        IsRung = true;
+        queue.Sleepers.Add(this);
+        listener.Attend(queue);
     }
 
-    public void Dispose() => listener.Remove(this);
+    public bool IsAsleep => _bell is not null;
 
-    static TaskCompletionSource NewBell() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+    /// <summary>Whether there is a ring that has not woken it yet.</summary>
+    public bool IsRung { get; private set; }
+
+    /// <summary>Whether a ring was given to it upon which nobody has looked yet.</summary>
+    public bool OwesLook => IsRung || _owesLook;
+
+    /// <summary>Called by <see cref="Sleepers"/>, as is <see cref="HasLooked"/>.</summary>
+    public void Ring()
+    {
+        IsRung = true;
+        _bell?.TrySetResult();
+    }
+
+    public void HasLooked() => _owesLook = false;
+
+    /// <summary>Returns at the next ring, or at once at one that came since the last call, or when the time is up (MaxValue: never).</summary>
+    public async Task WaitAsync(TimeSpan atMost, CancellationToken cancellationToken)
+    {
+        TaskCompletionSource? bell = _queue.Sleepers.Guarded(() =>
+            _bell = IsRung ? null : new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        if (bell is not null)
+        {
+            if (_queue.Sleepers.WantDoorman)
+                _listener.Attend(_queue);
+            using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            await Task.WhenAny(bell.Task, Task.Delay(atMost == TimeSpan.MaxValue ? Timeout.InfiniteTimeSpan : atMost, _time, timer.Token)).ConfigureAwait(false);
+            await timer.CancelAsync().ConfigureAwait(false);
+        }
+        _queue.Sleepers.Guarded(() => (_bell, _owesLook, IsRung) = (null, _owesLook || IsRung, false));
+        cancellationToken.ThrowIfCancellationRequested();
+    }
+
+    /// <summary>To be called after each look, which was made after <see cref="WaitAsync"/> had returned.</summary>
+    public void Looked(bool hasFound)
+    {
+        if (_queue.Sleepers.Looked(this, hasFound))
+            _listener.Attend(_queue);
+    }
+
+    /// <summary>A ring that nobody has acted upon goes to somebody else.</summary>
+    public void Dispose() => _queue.Sleepers.Remove(this);
 }

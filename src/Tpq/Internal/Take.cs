@@ -1,37 +1,37 @@
-using Npgsql;
-
 namespace Tpq.Internal;
 
-/// <summary>Takes messages: the statement that <see cref="Sql"/> explains, on whichever connection, and its rows in order.</summary>
+/// <summary>Takes messages: one statement from where <see cref="Head"/> says, and a sweep where that is not enough.</summary>
 static class Take
 {
-    public static NpgsqlBatchCommand Statement(Sql sql, int max)
-    {
-        if (max == 1)
-            return new NpgsqlBatchCommand(sql.Take);
-        var statement = new NpgsqlBatchCommand(sql.TakeMany);
-        statement.Parameters.Add(new NpgsqlParameter<int> { TypedValue = max });
-        return statement;
-    }
-
+    /// <param name="queue">The queue.</param>
+    /// <param name="max">How many messages at most.</param>
+    /// <param name="toTheEnd">Whether an empty result must be the truth.</param>
+    /// <param name="takeIn">The transaction in which it runs.</param>
+    /// <param name="execute">Runs the statement, and has it read the results.</param>
+    /// <returns>The messages in the order of their ids; empty when there were none, or none that anybody looked for.</returns>
     public static async Task<List<TpqMessage>> RunAsync(
-        NpgsqlConnection connection, NpgsqlTransaction transaction, QueueState queue, int max, CancellationToken cancellationToken)
+        QueueState queue, int max, bool toTheEnd, TakeIn takeIn, Func<TakeStatement, Task<List<TpqMessage>>> execute)
     {
-        var batch = new NpgsqlBatch(connection, transaction);
-        await using var _ = batch.ConfigureAwait(false);
-        batch.BatchCommands.Add(Statement(queue.Sql, max));
-        NpgsqlDataReader reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-        await using var __ = reader.ConfigureAwait(false);
-        return await ReadAsync(reader, queue, cancellationToken).ConfigureAwait(false);
-    }
-
-    public static async Task<List<TpqMessage>> ReadAsync(NpgsqlDataReader reader, QueueState queue, CancellationToken cancellationToken)
-    {
-        var messages = new List<TpqMessage>();
-        var columns = new MessageColumns(reader);
-        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
-            messages.Add(columns.Read(reader, queue.Name.Queue));
-        messages.Sort(static (a, b) => a.Id.CompareTo(b.Id));
-        return messages;
+        Scan scan = queue.Head.Begin();
+        long[] known = queue.Head.Known;
+        while (true)
+        {
+            var statement = new TakeStatement(queue, max, scan, known, takeIn);
+            List<TpqMessage> found;
+            try
+            {
+                found = await execute(statement).ConfigureAwait(false);
+            }
+            catch
+            {
+                queue.Head.Abandon(scan);
+                throw;
+            }
+            statement.Report(found);
+            if (found.Count > 0 || scan.IsFromFront || !(toTheEnd || queue.Head.IsSweepDue))
+                return found;
+            scan = queue.Head.BeginAtFront();
+            known = [];
+        }
     }
 }

@@ -2,25 +2,32 @@ namespace Tpq.Internal;
 
 /// <summary>Looks, and looks again when something may have changed, until there is a message or the time is up.</summary>
 /// <remarks>
-/// Rings only say that a look is worth while; what is there is found by looking. It looks once a second in any case, and at the deadline, so
-/// <see langword="null"/> means that the queue was empty then. A subscription is made at the first wait and kept: one waiter may wait often.
+/// Rings only say that a look is worth while; what is there is found by looking. It looks by the clock in any case (every 10 seconds, or once a
+/// second where nobody rings), and at the deadline, so <see langword="null"/> means that the queue was empty then. A subscription is made at the
+/// first wait and kept: one waiter may wait often.
 /// </remarks>
-sealed class Waiter(TpqClient client, QueueState queue) : IDisposable
+/// <param name="client">The client.</param>
+/// <param name="queue">The queue.</param>
+/// <param name="hearsRings">Not where the looks have an old snapshot: a ring would be wasted on them.</param>
+sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true) : IDisposable
 {
-    /// <summary>The longest time between two looks.</summary>
-    static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
+    /// <summary>The longest time between two looks where nobody tells of puts.</summary>
+    static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>The same where somebody does: a rollback or a crash elsewhere rings no bell.</summary>
+    static readonly TimeSpan ServedInterval = TimeSpan.FromSeconds(10);
 
     static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
 
     Subscription? _subscription;
 
-    /// <param name="look">Takes what is there, or returns null.</param>
+    /// <param name="look">Takes what is there, or returns null; the last time, only if there is nothing.</param>
     /// <param name="wait">Zero: one look. Infinite: until there is something.</param>
     /// <param name="survive">
     /// Whether a lost connection is only a reason to wait: so it is on connections of our own, once the database has been reached.
     /// </param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    public async Task<T?> WaitAsync<T>(Func<CancellationToken, Task<T?>> look, TimeSpan wait, bool survive, CancellationToken cancellationToken)
+    public async Task<T?> WaitAsync<T>(Func<bool, CancellationToken, Task<T?>> look, TimeSpan wait, bool survive, CancellationToken cancellationToken)
         where T : class
     {
         if (wait < TimeSpan.Zero && wait != Timeout.InfiniteTimeSpan)
@@ -42,9 +49,12 @@ sealed class Waiter(TpqClient client, QueueState queue) : IDisposable
         }
     }
 
+    /// <summary>A message was found by a look that nobody waited for.</summary>
+    public void Found() => _subscription?.Looked(hasFound: true);
+
     public void Dispose() => _subscription?.Dispose();
 
-    async Task<T?> LoopAsync<T>(Func<CancellationToken, Task<T?>> look, TimeSpan wait, bool survive, CancellationToken cancellationToken)
+    async Task<T?> LoopAsync<T>(Func<bool, CancellationToken, Task<T?>> look, TimeSpan wait, bool survive, CancellationToken cancellationToken)
         where T : class
     {
         long start = client.Time.GetTimestamp();
@@ -54,22 +64,34 @@ sealed class Waiter(TpqClient client, QueueState queue) : IDisposable
             TimeSpan left = wait == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : wait - client.Time.GetElapsedTime(start);
             try
             {
-                T? found = await look(cancellationToken).ConfigureAwait(false);
+                T? found = await look(left <= TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
                 client.HasReachedDatabase = true;
                 pause = TimeSpan.Zero;
+                _subscription?.Looked(hasFound: found is not null);
                 if (found is not null || left <= TimeSpan.Zero)
                     return found;
-                _subscription ??= client.Listener.Subscribe(queue);
-                await _subscription.WaitAsync(Min(left, LookInterval), cancellationToken).ConfigureAwait(false);
+                await SleepAsync(left, cancellationToken).ConfigureAwait(false);
             }
             catch (Exception e) when (survive && left > TimeSpan.Zero && client.HasReachedDatabase && Fault.IsConnectionLoss(e))
             {
                 if (pause == TimeSpan.Zero)
                     client.Logger.ConnectionLost(e, queue.Name.Queue);
-                pause = pause == TimeSpan.Zero ? FirstPause : Min(pause * 2, LookInterval);
+                pause = pause == TimeSpan.Zero ? FirstPause : Min(pause * 2, PollInterval);
                 await Task.Delay(Min(left, pause), client.Time, cancellationToken).ConfigureAwait(false);
             }
         }
+    }
+
+    async Task SleepAsync(TimeSpan left, CancellationToken cancellationToken)
+    {
+        if (!hearsRings)
+        {
+            await Task.Delay(Min(left, PollInterval), client.Time, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+        _subscription ??= new Subscription(client.Listener, queue, client.Time);
+        TimeSpan interval = !client.LooksByClock ? TimeSpan.MaxValue : queue.Sleepers.AreServed ? ServedInterval : PollInterval;
+        await _subscription.WaitAsync(Min(left, interval), cancellationToken).ConfigureAwait(false);
     }
 
     static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;

@@ -29,12 +29,13 @@ public abstract class DatabaseTest(Server server) : IAsyncLifetime
     }
 
     /// <summary>A client whose tables are named with the schema; settings are Npgsql's keywords.</summary>
-    protected TpqClient NewClient(string settings = "", ILoggerFactory? loggers = null, TimeProvider? time = null) =>
+    protected TpqClient NewClient(string settings = "", ILoggerFactory? loggers = null, TimeProvider? time = null, bool looksByClock = true) =>
         new($"{Server.KeywordsOf(server.Url)};{settings}", new TpqClientOptions
         {
             Schema = Schema,
             LoggerFactory = loggers,
             TimeProvider = time ?? TimeProvider.System,
+            LooksByClock = looksByClock,
         });
 
     protected async Task<TpqQueue> NewQueueAsync(string name = "orders", TpqNotify notify = TpqNotify.Auto)

@@ -1,0 +1,10 @@
+namespace Tpq.Internal;
+
+/// <summary>One scan of a queue's primary key, as <see cref="Head"/> has planned it.</summary>
+/// <param name="After">It begins behind this id.</param>
+/// <param name="IsBack">Whether it is a look back, of which there is one at a time.</param>
+/// <param name="Began">When it was begun, as a timestamp of the clock.</param>
+readonly record struct Scan(long After, bool IsBack, long Began)
+{
+    public bool IsFromFront => After == long.MinValue;
+}

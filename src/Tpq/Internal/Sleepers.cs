@@ -1,0 +1,117 @@
+namespace Tpq.Internal;
+
+/// <summary>Who waits for a queue in this client: their places, and how they are woken.</summary>
+/// <remarks>
+/// A ring wakes one of them, for it tells of one message as a rule. Whoever was woken and found something wakes the next: there may be more. So
+/// a message costs one look or two, however many wait. What must not be lost is the ring: one that nobody has acted upon is passed on by
+/// whoever leaves with it. Where nobody is asleep, everybody remembers the ring, and looks once more before he sleeps.
+/// </remarks>
+sealed class Sleepers
+{
+    /// <summary>So many messages without an empty look, and the queue is a busy one.</summary>
+    const int ManyFinds = 10;
+
+    readonly Lock _gate = new();
+    readonly List<Subscription> _subscriptions = [];
+    int _finds;
+    bool _isFirstLookAwaited;
+
+    /// <summary>Set by the listener: whether rings can be relied upon, so that looks by the clock can be rare.</summary>
+    public volatile bool AreServed;
+
+    /// <summary>Set by the listener: whether it wants to know when somebody falls asleep.</summary>
+    public volatile bool WantDoorman;
+
+    /// <summary>Whether messages come faster than they are handled.</summary>
+    public bool AreBusy => Volatile.Read(ref _finds) >= ManyFinds;
+
+    /// <summary>Whether the first look since <see cref="AwaitFirstLook"/> has found something.</summary>
+    public volatile bool HasFirstLookFound;
+
+    public bool Any
+    {
+        get
+        {
+            lock (_gate)
+                return _subscriptions.Count > 0;
+        }
+    }
+
+    public bool AnyAsleep => CountAsleep > 0;
+
+    public int CountAsleep
+    {
+        get
+        {
+            lock (_gate)
+                return _subscriptions.Count(static s => s.IsAsleep);
+        }
+    }
+
+    public void Add(Subscription subscription)
+    {
+        lock (_gate)
+            _subscriptions.Add(subscription);
+    }
+
+    public void Remove(Subscription subscription)
+    {
+        lock (_gate)
+        {
+            _subscriptions.Remove(subscription);
+            if (subscription.OwesLook)
+                WakeOneLocked();
+        }
+    }
+
+    public void WakeOne()
+    {
+        lock (_gate)
+            WakeOneLocked();
+    }
+
+    public void WakeAll()
+    {
+        lock (_gate)
+            _subscriptions.ForEach(static s => s.Ring());
+    }
+
+    /// <summary>The doorman's duty begins: from now on the next look that ends is the first one.</summary>
+    public void AwaitFirstLook()
+    {
+        lock (_gate)
+            (_isFirstLookAwaited, HasFirstLookFound, _finds) = (true, false, 0);
+    }
+
+    /// <summary>Somebody has looked.</summary>
+    /// <returns>Whether the listener has to do something about it.</returns>
+    public bool Looked(Subscription subscription, bool hasFound)
+    {
+        lock (_gate)
+        {
+            bool wasWoken = subscription.OwesLook;
+            subscription.HasLooked();
+            HasFirstLookFound |= _isFirstLookAwaited && hasFound;
+            _isFirstLookAwaited = false;
+            _finds = hasFound ? _finds + 1 : 0;
+            if (hasFound && wasWoken)
+                WakeOneLocked();
+            return HasFirstLookFound || _finds == ManyFinds;
+        }
+    }
+
+    /// <summary>Runs what changes a subscription's state, of which all are guarded together.</summary>
+    public T Guarded<T>(Func<T> change)
+    {
+        lock (_gate)
+            return change();
+    }
+
+    void WakeOneLocked()
+    {
+        if (_subscriptions.Find(static s => s.IsAsleep && !s.IsRung) is { } sleeper)
+            sleeper.Ring();
+        else
+            _subscriptions.ForEach(static s => s.Ring());
+    }
+}

@@ -1,0 +1,91 @@
+using Npgsql;
+using NpgsqlTypes;
+
+namespace Tpq.Internal;
+
+/// <summary>One take, as <see cref="Head"/> has planned it: its statements in a batch, and what their results mean.</summary>
+/// <param name="queue">The queue.</param>
+/// <param name="max">How many messages at most.</param>
+/// <param name="scan">Where it scans.</param>
+/// <param name="known">The ids to be tried first.</param>
+/// <param name="takeIn">The transaction in which it runs.</param>
+sealed class TakeStatement(QueueState queue, int max, Scan scan, long[] known, TakeIn takeIn)
+{
+    /// <summary>The text of the taking statement, by which the driver knows it.</summary>
+    public string Sql => (max == 1, known.Length == 0) switch
+    {
+        (true, true) => queue.Sql.Take,
+        (true, false) => queue.Sql.TakeKnown,
+        (false, true) => queue.Sql.TakeMany,
+        (false, false) => queue.Sql.TakeManyKnown,
+    };
+
+    public void AddTo(NpgsqlBatch batch)
+    {
+        batch.BatchCommands.Add(Take());
+        if (known.Length > 0)
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(queue.Sql.StillThere) { Parameters = { Ids() } });
+        if (takeIn != TakeIn.Own)
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(Internal.Sql.TransactionNumber));
+    }
+
+    NpgsqlBatchCommand Take()
+    {
+        var take = new NpgsqlBatchCommand(Sql);
+        take.Parameters.Add(new NpgsqlParameter<long> { TypedValue = scan.After });
+        if (max != 1)
+            take.Parameters.Add(new NpgsqlParameter<int> { TypedValue = max });
+        if (known.Length > 0)
+            take.Parameters.Add(Ids());
+        return take;
+    }
+
+    /// <summary>Reads the results, from the first on.</summary>
+    /// <returns>The messages in the order of their ids.</returns>
+    public async Task<List<TpqMessage>> ReadAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)
+    {
+        var found = new List<TpqMessage>(max == 1 ? 1 : 0);
+        var columns = new MessageColumns(reader);
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+            found.Add(columns.Read(reader, queue.Name.Queue));
+        if (found.Count > 1)
+            found.Sort(static (a, b) => a.Id.CompareTo(b.Id));
+        List<long> gone = known.Length == 0 ? [] : await ReadGoneAsync(reader, cancellationToken).ConfigureAwait(false);
+        ulong transaction = takeIn == TakeIn.Own ? 0 : await ReadTransactionAsync(reader, cancellationToken).ConfigureAwait(false);
+        if (takeIn != TakeIn.CallersSnapshot)
+            queue.Head.Forget(gone, transaction);
+        if (takeIn != TakeIn.Own)
+        {
+            foreach (TpqMessage message in found)
+                queue.Head.Remember(message.Id, transaction);
+        }
+        return found;
+    }
+
+    /// <summary>Tells the head how the scan ended. It was not made if a known id was free.</summary>
+    public void Report(List<TpqMessage> found)
+    {
+        if (found.Count > 0 && known.Contains(found[0].Id))
+            queue.Head.Abandon(scan);
+        else
+            queue.Head.End(scan, found, max);
+    }
+
+    async Task<List<long>> ReadGoneAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)
+    {
+        await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
+        var gone = new List<long>(known);
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+            gone.Remove(reader.GetInt64(0));
+        return gone;
+    }
+
+    static async Task<ulong> ReadTransactionAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)
+    {
+        await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
+        await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+        return reader.IsDBNull(0) ? 0 : ulong.Parse(reader.GetString(0), System.Globalization.CultureInfo.InvariantCulture);
+    }
+
+    NpgsqlParameter<long[]> Ids() => new() { TypedValue = known, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bigint };
+}
