@@ -150,10 +150,10 @@ sealed class Head(TimeProvider time)
         lock (_gate)
         {
             TpqMessage? last = found.Count > 0 ? found[^1] : null;
-            if (scan.IsBack)
-                EndBack(scan, goesOnBehind: last is not null && found.Count == max && last.Id < _position ? last.Id : null);
             if (last is not null && (last.Id > _position || IsAfterReset(scan, last)))
                 (_position, _positionPutAt) = (last.Id, last.EnqueuedAt);
+            if (scan.IsBack)
+                EndBack(scan, goesOnBehind: last is not null && found.Count == max && last.Id < _position ? last.Id : null);
         }
     }
 
@@ -191,8 +191,8 @@ sealed class Head(TimeProvider time)
 
     bool IsDue()
     {
-        if (_lastSweepEnd is not { } end)
-            return true;
+        if (_isSweep || _lastSweepEnd is not { } end)
+            return !_isSweep;
         TimeSpan interval = _lastSweepTime * SweepShare;
         return time.GetElapsedTime(end) >= (interval < ShortestInterval ? ShortestInterval : interval > LongestInterval ? LongestInterval : interval);
     }

@@ -251,6 +251,9 @@ sealed class Listener(TpqClient client, bool enabled) : IAsyncDisposable
 
     static async Task WaitAsync(NpgsqlConnection connection, TimeSpan atMost, CancellationToken called)
     {
+        // The driver counts in milliseconds, of which none means for ever.
+        if (atMost < TimeSpan.FromMilliseconds(1))
+            atMost = TimeSpan.FromMilliseconds(1);
         try
         {
             await connection.WaitAsync(atMost, called).ConfigureAwait(false);
