@@ -1,0 +1,88 @@
+using System.Diagnostics;
+using Tpq.Internal;
+using Tpq.Tests.Fixtures;
+
+namespace Tpq.Tests;
+
+public sealed class DoorbellStressTests(Server server) : DatabaseTest(server)
+{
+    const int Producers = 8, Rounds = 25, EachRound = 2000;
+
+    static readonly int[] ConsumersOfProcesses = [3, 3, 2];
+
+    /// <summary>
+    /// The consumers do not look by the clock, and sessions of doormen are killed all the time. After each round the producers are silent until all is
+    /// consumed: a wake-up that was lost in it, and that later ones would hide, shows there.
+    /// </summary>
+    [Fact]
+    public async Task NoWakeUpIsLost_OverThreeProcesses_WhoseDoormenAreKilled()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await ExecuteAsync($"CREATE TABLE \"{Schema}\".ledger (number bigint)");
+        var processes = new List<Process>();
+        using var done = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        Task<int> killing = KillDoormenAsync(done.Token);
+        try
+        {
+            foreach (int consumers in ConsumersOfProcesses)
+                processes.Add(await StartAsync(consumers));
+            for (int round = 1; round <= Rounds; round++)
+            {
+                long first = (round - 1) * EachRound;
+                await Task.WhenAll(Enumerable.Range(0, Producers).Select(p => Task.Run(() => ProduceAsync(queue, first, p), Token)));
+                await EventuallyAsync(async () => await ScalarAsync<long>($"SELECT count(*) FROM \"{Schema}\".ledger") == round * EachRound,
+                    $"all of round {round} is consumed", seconds: 60);
+            }
+        }
+        finally
+        {
+            await done.CancelAsync();
+            foreach (Process process in processes)
+            {
+                process.StandardInput.Close();
+                await process.WaitForExitAsync(Token);
+                process.Dispose();
+            }
+        }
+        Assert.InRange(await killing, 10, int.MaxValue);
+        Assert.Equal((long)Rounds * EachRound, await ScalarAsync<long>($"SELECT count(DISTINCT number) FROM \"{Schema}\".ledger"));
+        Assert.Equal(0, await queue.CountAsync(Token));
+    }
+
+    static async Task ProduceAsync(TpqQueue queue, long first, int producer)
+    {
+        var random = new Random((int)first + producer);
+        for (int i = producer; i < EachRound; i += Producers)
+        {
+            await queue.PutAsync($"{first + i}", Token);
+            if (random.Next(4) == 0)
+                await Task.Delay(random.Next(1, 6), Token);
+        }
+    }
+
+    /// <returns>How many were killed.</returns>
+    async Task<int> KillDoormenAsync(CancellationToken done)
+    {
+        var random = new Random(1);
+        int killed = 0;
+        while (!done.IsCancellationRequested)
+        {
+            await Task.Delay(random.Next(50, 400), done).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            killed += (int)await ScalarAsync<long>(
+                $"SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE classid = {Doorbell.BellLocks} AND objid = '\"{Schema}\".tpq_orders'::regclass AND mode = 'ExclusiveLock' AND granted");
+        }
+        return killed;
+    }
+
+    async Task<Process> StartAsync(int consumers)
+    {
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "Tpq.Sleeper.dll"), Server.Url, Schema, $"{consumers}"])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        };
+        Process process = Process.Start(start)!;
+        Assert.Equal("ready", await process.StandardOutput.ReadLineAsync(Token));
+        return process;
+    }
+}

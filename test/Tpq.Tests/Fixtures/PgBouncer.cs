@@ -1,0 +1,87 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Npgsql;
+
+namespace Tpq.Tests.Fixtures;
+
+/// <summary>A PgBouncer in front of the server of the run.</summary>
+sealed class PgBouncer : IAsyncDisposable
+{
+    readonly string _folder;
+    readonly Process _process;
+
+    PgBouncer(string folder, Process process, string keywords)
+    {
+        _folder = folder;
+        _process = process;
+        Keywords = keywords;
+    }
+
+    /// <summary>How to connect through it.</summary>
+    public string Keywords { get; }
+
+    public static async Task<PgBouncer> StartAsync(PgBouncerPackage package, string serverKeywords, string poolMode)
+    {
+        string folder = Directory.CreateTempSubdirectory("tpq-pgbouncer-").FullName;
+        await PgBouncerPackage.RunAsync("chmod", "755", folder);
+        int port = FreePort();
+        var server = new NpgsqlConnectionStringBuilder(serverKeywords);
+        await File.WriteAllTextAsync(Path.Combine(folder, "pgbouncer.ini"),
+            $"""
+            [databases]
+            * = host={server.Host} port={server.Port} user={server.Username} password={server.Password}
+            [pgbouncer]
+            listen_addr = 127.0.0.1
+            listen_port = {port}
+            unix_socket_dir =
+            auth_type = any
+            pool_mode = {poolMode}
+            default_pool_size = 4
+            """);
+        var start = new ProcessStartInfo(await package.ProgramAsync(), [Path.Combine(folder, "pgbouncer.ini")]) { RedirectStandardError = true, WorkingDirectory = "/" };
+        start.Environment["LD_LIBRARY_PATH"] = package.LibraryPath;
+        // It refuses root.
+        if (Environment.IsPrivilegedProcess)
+            start.UserName = File.ReadLines("/etc/passwd").Any(l => l.StartsWith("postgres:", StringComparison.Ordinal)) ? "postgres" : "nobody";
+        Process process = Process.Start(start)!;
+        // Its words are read, so that it never waits for a reader.
+        process.BeginErrorReadLine();
+        string keywords = new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = port, Username = "anybody", Database = server.Database }.ConnectionString;
+        var bouncer = new PgBouncer(folder, process, keywords);
+        await bouncer.WaitUntilReadyAsync();
+        return bouncer;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    async Task WaitUntilReadyAsync()
+    {
+        await using NpgsqlDataSource dataSource = NpgsqlDataSource.Create(Keywords);
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await using NpgsqlConnection connection = await dataSource.OpenConnectionAsync();
+                return;
+            }
+            catch (NpgsqlException) when (attempt < 200 && !_process.HasExited)
+            {
+                await Task.Delay(50);
+            }
+        }
+    }
+
+    static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
