@@ -69,7 +69,7 @@ public abstract class DatabaseTest(Server server) : IAsyncLifetime
 
     protected static async Task ExecuteAsync(NpgsqlConnection connection, string sql)
     {
-        await using var command = new NpgsqlCommand(sql, connection);
+        await using var command = new NpgsqlCommand(sql, connection) { CommandTimeout = 0 };
         await command.ExecuteNonQueryAsync(CancellationToken.None);
     }
 

@@ -1,0 +1,155 @@
+using System.Text.Json;
+using Npgsql;
+using Tpq.Internal;
+using Tpq.Tests.Fixtures;
+
+namespace Tpq.Tests;
+
+/// <summary>A take is a scan of the primary key, whatever the planner has been told about the table when it made the plan.</summary>
+public sealed class PlanTests(Server server) : DatabaseTest(server)
+{
+    static readonly string[] CacheModes = ["force_custom_plan", "force_generic_plan", "auto"];
+
+    Sql Sql => Client.State("orders").Sql;
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("VACUUM ANALYZE tpq_orders")]
+    [InlineData("TRUNCATE tpq_orders")]
+    public async Task AFreshQueue_IsReadByItsIndex(string upkeep)
+    {
+        await NewQueueAsync();
+        await using NpgsqlConnection connection = await OpenAsync();
+        await RunEachAsync(connection, upkeep);
+        await ExplainAsync(connection);
+    }
+
+    [Fact]
+    public async Task ItIsReadByItsIndex_AtOneMessage_AtAMillion_BackAtNone_AndAtTenMillion()
+    {
+        await NewQueueAsync();
+        await using NpgsqlConnection connection = await OpenAsync();
+        await FillAsync(1);
+        await FillAsync(1_000_000);
+        await ExecuteAsync(connection, "DELETE FROM tpq_orders");
+        await ExplainAsync(connection);
+        // Of a table of many pages and no rows the planner believes that a third of the pages is to be read in order, and none as a bitmap. Either
+        // way it is the primary key; a plan that turns out slow when the table fills is made anew, see below.
+        await ExecuteAsync(connection, "VACUUM ANALYZE tpq_orders");
+        await ExplainAsync(connection, "Bitmap Index Scan");
+        await FillAsync(10_000_000);
+
+        async Task FillAsync(int count)
+        {
+            await ExecuteAsync(connection, $"SET tpq.quiet = 'on'; INSERT INTO tpq_orders (data) SELECT '0' FROM generate_series(1, {count})");
+            await ExecuteAsync(connection, "ANALYZE tpq_orders");
+            await ExplainAsync(connection);
+        }
+    }
+
+    [Theory]
+    [InlineData("force_custom_plan")]
+    [InlineData("force_generic_plan")]
+    [InlineData("auto")]
+    public async Task APlanThatWasMadeForTheEmptyTable_ServesAMillion(string cacheMode)
+    {
+        await NewQueueAsync();
+        await using NpgsqlConnection connection = await OpenAsync();
+        await RunEachAsync(connection, $"VACUUM ANALYZE tpq_orders; SET plan_cache_mode = {cacheMode}");
+        string[] names = await PrepareAsync(connection);
+        // After five custom plans the server may settle for a generic one.
+        for (int i = 0; i < 8; i++)
+        {
+            foreach (string name in names)
+                await ExecuteAsync(connection, $"EXECUTE {name}");
+        }
+        await ExecuteAsync(connection, "SET tpq.quiet = 'on'; INSERT INTO tpq_orders (data) SELECT '0' FROM generate_series(1, 1000000)");
+        foreach (string name in names)
+            await IsIndexScanAsync(connection, name);
+    }
+
+    /// <summary>What DDL cannot steer: a table whose filler was truncated away. There a plan of the client's own is replaced when it turns out slow.</summary>
+    [Fact]
+    public async Task ABadPlan_IsMadeAnew_WhenATakeIsSlow()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await ExecuteAsync($"TRUNCATE \"{Schema}\".tpq_orders");
+        await ExecuteAsync($"VACUUM ANALYZE \"{Schema}\".tpq_orders");
+        await using TpqClient client = NewClient("Maximum Pool Size=1;Options=-c plan_cache_mode=force_generic_plan");
+        TpqQueue own = client.Queue("orders");
+        for (int i = 0; i < 8; i++)
+            Assert.Null(await own.GetAsync(cancellationToken: Token));
+        await using (NpgsqlConnection connection = await client.DataSource.OpenConnectionAsync(Token))
+            Assert.Contains(await PlansAsync(connection), p => p.Contains("Seq Scan", StringComparison.Ordinal));
+        await ExecuteAsync($"SET tpq.quiet = 'on'; INSERT INTO \"{Schema}\".tpq_orders (data) SELECT '0' FROM generate_series(1, 300000)");
+        for (int i = 0; i < 3; i++)
+        {
+            await using TpqDelivery delivery = (await own.GetAsync(cancellationToken: Token))!;
+            await delivery.CommitAsync(Token);
+        }
+        await using (NpgsqlConnection connection = await client.DataSource.OpenConnectionAsync(Token))
+            Assert.DoesNotContain(await PlansAsync(connection), p => p.Contains("Seq Scan", StringComparison.Ordinal));
+    }
+
+    /// <summary>Explains the takes as they are, custom and generic.</summary>
+    async Task ExplainAsync(NpgsqlConnection connection, string scan = "Index Scan")
+    {
+        foreach (string cacheMode in CacheModes)
+        {
+            await ExecuteAsync(connection, $"SET plan_cache_mode = {cacheMode}");
+            foreach (string name in await PrepareAsync(connection))
+                await IsIndexScanAsync(connection, name, scan);
+        }
+    }
+
+    async Task<string[]> PrepareAsync(NpgsqlConnection connection)
+    {
+        await ExecuteAsync(connection,
+            $"""
+            DEALLOCATE ALL;
+            PREPARE take (bigint) AS {Sql.Take};
+            PREPARE take_many (bigint, int) AS {Sql.TakeMany};
+            PREPARE take_known (bigint, bigint[]) AS {Sql.TakeKnown};
+            PREPARE take_many_known (bigint, int, bigint[]) AS {Sql.TakeManyKnown};
+            """);
+        return ["take(0)", "take_many(0, 100)", "take_known(0, '{1, 2}')", "take_many_known(0, 100, '{1, 2}')"];
+    }
+
+    static async Task IsIndexScanAsync(NpgsqlConnection connection, string name, string scan = "Index Scan")
+    {
+        string plan = await ScalarAsync<string>(connection, $"EXPLAIN (FORMAT JSON) EXECUTE {name}");
+        using var parsed = JsonDocument.Parse(plan);
+        string[] nodes = [.. Nodes(parsed.RootElement[0].GetProperty("Plan"))];
+        // The known ids are few, and may be sorted.
+        bool maySort = scan != "Index Scan" || name.Contains("known");
+        Assert.True(nodes.Contains(scan) && !nodes.Contains("Seq Scan") && (!nodes.Contains("Sort") || maySort), $"{name}: {plan}");
+    }
+
+    /// <summary>The plans of the statements that the client has prepared on this connection.</summary>
+    static async Task<List<string>> PlansAsync(NpgsqlConnection connection)
+    {
+        var names = new List<string>();
+        await using (var command = new NpgsqlCommand("SELECT name FROM pg_prepared_statements WHERE statement LIKE 'DELETE%$1 ORDER%'", connection))
+        await using (NpgsqlDataReader reader = await command.ExecuteReaderAsync(Token))
+        {
+            while (await reader.ReadAsync(Token))
+                names.Add(reader.GetString(0));
+        }
+        var plans = new List<string>();
+        foreach (string name in names)
+            plans.Add(await ScalarAsync<string>(connection, $"EXPLAIN (FORMAT JSON) EXECUTE \"{name}\"(0)"));
+        Assert.NotEmpty(plans);
+        return plans;
+    }
+
+    static IEnumerable<string> Nodes(JsonElement plan) => plan.TryGetProperty("Plans", out JsonElement children)
+        ? children.EnumerateArray().SelectMany(Nodes).Append(plan.GetProperty("Node Type").GetString()!)
+        : [plan.GetProperty("Node Type").GetString()!];
+
+    /// <summary>VACUUM wants to be a statement by itself.</summary>
+    static async Task RunEachAsync(NpgsqlConnection connection, string statements)
+    {
+        foreach (string statement in statements.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+            await ExecuteAsync(connection, statement);
+    }
+}

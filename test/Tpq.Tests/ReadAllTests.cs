@@ -1,0 +1,125 @@
+using Npgsql;
+using Tpq.Tests.Fixtures;
+
+namespace Tpq.Tests;
+
+/// <summary>A sequential reader, whose commit carries the next take.</summary>
+public sealed class ReadAllTests(Server server) : DatabaseTest(server)
+{
+    [Fact]
+    public async Task ACommit_CarriesTheNextTake_OnTheSameConnection()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutManyAsync(["1", "2", "3"], Token);
+        await using IAsyncEnumerator<TpqDelivery> reader = queue.ReadAllAsync(Token).GetAsyncEnumerator(Token);
+        Assert.True(await reader.MoveNextAsync());
+        int process = reader.Current.Connection.ProcessID;
+        await reader.Current.CommitAsync(Token);
+        // The next one is in hand before it is asked for.
+        await EventuallyAsync(async () => (await queue.PeekAsync(cancellationToken: Token))[0].Taken, "the next is taken");
+        Assert.Throws<InvalidOperationException>(() => reader.Current.Transaction);
+        Assert.True(await reader.MoveNextAsync());
+        Assert.Equal(("2", process), (reader.Current.Message.Json, reader.Current.Connection.ProcessID));
+        await using var write = new NpgsqlCommand($"CREATE TABLE \"{Schema}\".written ()", reader.Current.Connection, reader.Current.Transaction);
+        await write.ExecuteNonQueryAsync(Token);
+        await reader.Current.DisposeAsync();
+        Assert.False(await ScalarAsync<bool>("SELECT to_regclass('written') IS NOT NULL"));
+        Assert.True(await reader.MoveNextAsync());
+        Assert.Equal("2", reader.Current.Message.Json);
+    }
+
+    [Fact]
+    public async Task LeavingTheLoop_GivesBackWhatTheLastCommitTookAlong()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutManyAsync(["1", "2"], Token);
+        await foreach (TpqDelivery delivery in queue.ReadAllAsync(Token))
+        {
+            await delivery.CommitAsync(Token);
+            break;
+        }
+        Assert.False((await queue.PeekAsync(cancellationToken: Token))[0].Taken);
+        Assert.Equal(["2"], await DrainAsync(queue));
+    }
+
+    [Fact]
+    public async Task ACommit_ReturnsWithItsOwnReply_WhileTheTakeWaitsForALock()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutManyAsync(["1", "2"], Token);
+        await using IAsyncEnumerator<TpqDelivery> reader = queue.ReadAllAsync(Token).GetAsyncEnumerator(Token);
+        Assert.True(await reader.MoveNextAsync());
+        await using NpgsqlConnection locking = await OpenAsync();
+        // It waits for the message in hand, and the next take waits behind it.
+        Task locked = ExecuteAsync(locking, "BEGIN; LOCK TABLE tpq_orders IN ACCESS EXCLUSIVE MODE");
+        await EventuallyAsync(() => ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'tpq_orders'::regclass AND NOT granted)"), "the lock is waited for");
+        await reader.Current.CommitAsync(Token);
+        await locked;
+        Task<bool> next = reader.MoveNextAsync().AsTask();
+        Assert.Equal(1, await ScalarAsync<long>(locking, "SELECT count(*) FROM tpq_orders"));
+        Assert.False(next.IsCompleted);
+        await ExecuteAsync(locking, "COMMIT");
+        Assert.True(await next);
+        Assert.Equal("2", reader.Current.Message.Json);
+    }
+
+    [Fact]
+    public async Task ACommitThatFails_Throws_AndTakesNothingAlong()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutManyAsync(["1", "2"], Token);
+        await ExecuteAsync($"CREATE TABLE \"{Schema}\".parent (id int PRIMARY KEY); CREATE TABLE \"{Schema}\".child (id int REFERENCES \"{Schema}\".parent DEFERRABLE INITIALLY DEFERRED)");
+        await using IAsyncEnumerator<TpqDelivery> reader = queue.ReadAllAsync(Token).GetAsyncEnumerator(Token);
+        foreach (string statement in (string[])[$"INSERT INTO \"{Schema}\".child VALUES (1)", "SELECT 1 / 0"])
+        {
+            Assert.True(await reader.MoveNextAsync());
+            Assert.Equal("1", reader.Current.Message.Json);
+            await using var command = new NpgsqlCommand(statement, reader.Current.Connection);
+            if (statement.StartsWith("INSERT", StringComparison.Ordinal))
+            {
+                await command.ExecuteNonQueryAsync(Token);
+                var error = await Assert.ThrowsAsync<PostgresException>(() => reader.Current.CommitAsync(Token));
+                Assert.Equal(PostgresErrorCodes.ForeignKeyViolation, error.SqlState);
+            }
+            else
+            {
+                await Assert.ThrowsAsync<PostgresException>(() => command.ExecuteNonQueryAsync(Token));
+                Assert.Contains("a statement in it failed", (await Assert.ThrowsAsync<TpqException>(() => reader.Current.CommitAsync(Token))).Message, StringComparison.Ordinal);
+            }
+            Assert.All(await queue.PeekAsync(2, Token), p => Assert.False(p.Taken));
+        }
+        Assert.True(await reader.MoveNextAsync());
+        Assert.Equal("1", reader.Current.Message.Json);
+    }
+
+    [Fact]
+    public async Task ATakeThatFails_IsNotTheCommitsFault()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutManyAsync(["1", "2"], Token);
+        await using IAsyncEnumerator<TpqDelivery> reader = queue.ReadAllAsync(Token).GetAsyncEnumerator(Token);
+        Assert.True(await reader.MoveNextAsync());
+        await using (var drop = new NpgsqlCommand($"DROP TABLE \"{Schema}\".tpq_orders", reader.Current.Connection, reader.Current.Transaction))
+            await drop.ExecuteNonQueryAsync(Token);
+        await reader.Current.CommitAsync(Token);
+        await Assert.ThrowsAsync<TpqQueueNotFoundException>(async () => await reader.MoveNextAsync());
+    }
+
+    [Fact]
+    public async Task AMessageThatComesAlong_IsGivenBack_WhenTheReaderIsStopped()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutManyAsync(["1", "2"], Token);
+        using var stop = new CancellationTokenSource();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            await foreach (TpqDelivery delivery in queue.ReadAllAsync(stop.Token))
+            {
+                await delivery.CommitAsync(Token);
+                await stop.CancelAsync();
+            }
+        });
+        Assert.False((await queue.PeekAsync(cancellationToken: Token))[0].Taken);
+        Assert.Equal(["2"], await DrainAsync(queue));
+    }
+}
