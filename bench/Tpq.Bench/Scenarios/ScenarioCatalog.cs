@@ -1,0 +1,13 @@
+namespace Tpq.Bench.Scenarios;
+
+/// <summary>All scenarios, in the order of their letters.</summary>
+static class ScenarioCatalog
+{
+    public static IReadOnlyList<Scenario> Create(Conditions conditions) =>
+    [
+        new SinglePut(conditions),
+        new SingleGet(conditions),
+        new OpenTransaction(conditions),
+        new DeepBacklog(conditions),
+    ];
+}

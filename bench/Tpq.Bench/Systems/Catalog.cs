@@ -1,0 +1,20 @@
+using Tpq.Bench.Floor;
+
+namespace Tpq.Bench.Systems;
+
+/// <summary>All systems, in the order in which the page shows them.</summary>
+static class Catalog
+{
+    public static IReadOnlyList<string> Names { get; } = [FloorSystem.SystemName, TpqSystem.SystemName, TextbookSystem.SystemName];
+
+    /// <param name="name">One of <see cref="Names"/>.</param>
+    /// <param name="database">Where it works.</param>
+    /// <param name="binDirectory">The folder of PostgreSQL's programs.</param>
+    public static QueueSystem Create(string name, Database database, string binDirectory = "") => name switch
+    {
+        FloorSystem.SystemName => new FloorSystem(database, binDirectory),
+        TpqSystem.SystemName => new TpqSystem(database),
+        TextbookSystem.SystemName => new TextbookSystem(database),
+        _ => throw new ArgumentOutOfRangeException(nameof(name), name, "There is no such system."),
+    };
+}
