@@ -26,8 +26,16 @@ sealed class Database(string connectionString, string applicationSuffix = "") : 
     public string Url => $"postgresql://{User}:{Password}@{Host}:{Port}/{Name}";
 
     /// <summary>What a system connects with; the rest of its settings are its own.</summary>
-    public NpgsqlConnectionStringBuilder ConnectionString(string application) =>
-        new(_settings.ConnectionString) { ApplicationName = application + applicationSuffix, MaxPoolSize = 100 };
+    public NpgsqlConnectionStringBuilder ConnectionString(string application) => applicationSuffix.Length == 0
+        ? new(_settings.ConnectionString) { ApplicationName = application, MaxPoolSize = 100 }
+        // What a pool has left over from a start is not what is held while waiting.
+        : new(_settings.ConnectionString)
+        {
+            ApplicationName = application + applicationSuffix,
+            MaxPoolSize = 150,
+            ConnectionIdleLifetime = 2,
+            ConnectionPruningInterval = 1,
+        };
 
     public Task<NpgsqlConnection> ConnectAsync(CancellationToken cancellationToken) => _onlooker.OpenConnectionAsync(cancellationToken).AsTask();
 
@@ -63,6 +71,9 @@ sealed class Database(string connectionString, string applicationSuffix = "") : 
         await ExecuteAsync($"VACUUM ANALYZE {tables}", cancellationToken);
         await ExecuteAsync("CHECKPOINT", cancellationToken);
     }
+
+    /// <summary>The same database, for a look that outlasts its system.</summary>
+    public Database Again() => new(connectionString, applicationSuffix);
 
     public ValueTask DisposeAsync() => _onlooker.DisposeAsync();
 }

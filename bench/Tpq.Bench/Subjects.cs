@@ -17,8 +17,9 @@ sealed class Subjects(Server server, IReadOnlyList<string> names, Conditions con
 
     /// <param name="name">The system's name.</param>
     /// <param name="key">Empty for the system's usual database, else the name of another one.</param>
+    /// <param name="rehearse">Whether it is to be warm.</param>
     /// <param name="cancellationToken">Ends the start.</param>
-    public async Task<QueueSystem> GetAsync(string name, string key, CancellationToken cancellationToken)
+    public async Task<QueueSystem> GetAsync(string name, string key, bool rehearse, CancellationToken cancellationToken)
     {
         if (_systems.TryGetValue((name, key), out QueueSystem? system))
             return system;
@@ -27,7 +28,8 @@ sealed class Subjects(Server server, IReadOnlyList<string> names, Conditions con
         try
         {
             await system.InstallAsync(cancellationToken);
-            await new Rehearsal(system, conditions).RunAsync(cancellationToken);
+            if (rehearse)
+                await new Rehearsal(system, conditions).RunAsync(cancellationToken);
         }
         catch
         {

@@ -18,8 +18,15 @@ sealed class BareListener(Database database)
         settings.MaxAutoPrepare = 8;
         await using NpgsqlDataSource dataSource = NpgsqlDataSource.Create(settings);
         await using NpgsqlConnection producer = await dataSource.OpenConnectionAsync(cancellationToken);
+        await using NpgsqlConnection listener = await dataSource.OpenConnectionAsync(cancellationToken);
+        await using NpgsqlConnection consumer = await dataSource.OpenConnectionAsync(cancellationToken);
         var handler = new Handler(Work.Time);
-        await using var consumption = new Consumption(stop => ConsumeAsync(dataSource, handler, stop), cancellationToken);
+        var bells = new Queue<long>();
+        listener.Notification += (_, bell) => bells.Enqueue(long.Parse(bell.Payload, CultureInfo.InvariantCulture));
+        // Before the first put: nothing here looks for what was missed.
+        await using (var listen = new NpgsqlCommand($"LISTEN {Channel}", listener))
+            await listen.ExecuteNonQueryAsync(cancellationToken);
+        await using var consumption = new Consumption(stop => ConsumeAsync(listener, consumer, bells, handler, stop), cancellationToken);
         return await new Follow(handler, payload => PutAsync(producer, payload)).RunAsync(schedule, cancellationToken);
     }
 
@@ -31,14 +38,9 @@ sealed class BareListener(Database database)
         await put.ExecuteNonQueryAsync();
     }
 
-    static async Task ConsumeAsync(NpgsqlDataSource dataSource, Handler handler, CancellationToken stop)
+    static async Task ConsumeAsync(
+        NpgsqlConnection listener, NpgsqlConnection consumer, Queue<long> bells, Handler handler, CancellationToken stop)
     {
-        await using NpgsqlConnection listener = await dataSource.OpenConnectionAsync(stop);
-        await using NpgsqlConnection consumer = await dataSource.OpenConnectionAsync(stop);
-        var bells = new Queue<long>();
-        listener.Notification += (_, bell) => bells.Enqueue(long.Parse(bell.Payload, CultureInfo.InvariantCulture));
-        await using (var listen = new NpgsqlCommand($"LISTEN {Channel}", listener))
-            await listen.ExecuteNonQueryAsync(stop);
         try
         {
             while (true)

@@ -7,4 +7,6 @@ namespace Tpq.Bench.Report;
 /// <param name="Quick">Whether the run was a quick one, whose figures are only a smoke test.</param>
 /// <param name="Figures">All values of all rounds.</param>
 /// <param name="Gaps">What is missing, and why.</param>
-sealed record ScenarioResults(char Letter, string Date, string Conditions, bool Quick, IReadOnlyList<Figure> Figures, IReadOnlyList<Gap> Gaps);
+/// <param name="Notes">What has to be known of values that are there.</param>
+sealed record ScenarioResults(
+    char Letter, string Date, string Conditions, bool Quick, IReadOnlyList<Figure> Figures, IReadOnlyList<Gap> Gaps, IReadOnlyList<Note> Notes);

@@ -11,7 +11,7 @@ sealed record Case(string Name, IReadOnlyList<string> Measures, Func<QueueSystem
     /// <summary>Whether the system's database is this case's alone, from its first round to the end of the scenario.</summary>
     public bool Kept { get; init; }
 
-    /// <summary>Whether the system is started for this measurement and stopped after it.</summary>
+    /// <summary>Whether the system is started for this measurement, without a rehearsal, and stopped after it.</summary>
     public bool Fresh { get; init; }
 
     /// <summary>A case with one value.</summary>

@@ -7,7 +7,13 @@ static class ScenarioCatalog
     [
         new SinglePut(conditions),
         new SingleGet(conditions),
+        new BulkPutAndGet(conditions),
         new OpenTransaction(conditions),
         new DeepBacklog(conditions),
+        new Latency(conditions),
+        new WaitingConsumers(conditions),
+        new Footprint(conditions),
+        new SteadyState(conditions),
+        new Starts(conditions),
     ];
 }

@@ -35,7 +35,7 @@ abstract class SystemScenario(Conditions conditions) : Scenario(conditions)
         string key = each.Kept || each.Fresh ? each.Name : "";
         try
         {
-            QueueSystem system = await run.Subjects.GetAsync(name, key, limit.Token);
+            QueueSystem system = await run.Subjects.GetAsync(name, key, rehearse: !each.Fresh, limit.Token);
             // From a task of its own: a system that blocks its caller must not block this loop.
             IReadOnlyList<Value> values = await Task.Run(() => each.MeasureAsync(system, limit.Token), CancellationToken.None)
                 .WaitAsync(MostForOne + Grace, CancellationToken.None);

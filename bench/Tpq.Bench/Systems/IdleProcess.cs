@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Tpq.Bench.Measuring;
+using Tpq.Bench.Report;
 
 namespace Tpq.Bench.Systems;
 
@@ -14,8 +15,13 @@ static class IdleProcess
 
     const string Variable = "TPQ_BENCH_DATABASE";
 
-    /// <summary>For start-up, just-in-time compilation and the first looks to be over.</summary>
-    static readonly TimeSpan Settling = TimeSpan.FromSeconds(5);
+    /// <summary>Start-up, just-in-time compilation and the first looks are over when so little of a core was used for a second.</summary>
+    const double Calm = 0.03;
+
+    /// <summary>And at the latest after so many seconds: some are never calm.</summary>
+    const int MostSeconds = 30;
+
+    const int LeastSeconds = 4;
 
     public static async Task<IdleCost> MeasureAsync(QueueSystem system, int queues, TimeSpan time, CancellationToken cancellationToken)
     {
@@ -30,8 +36,9 @@ static class IdleProcess
         try
         {
             await process.StandardOutput.ReadLineAsync(cancellationToken);
-            int connections = await CountConnectionsAsync(system, cancellationToken);
-            string? core = await process.StandardOutput.ReadLineAsync(cancellationToken);
+            Task<string?> end = process.StandardOutput.ReadLineAsync(cancellationToken).AsTask();
+            double connections = await WatchConnectionsAsync(system, end, cancellationToken);
+            string? core = await end;
             await process.WaitForExitAsync(cancellationToken);
             return core is null
                 ? throw new InvalidOperationException($"the idle process ended with {process.ExitCode}")
@@ -44,10 +51,22 @@ static class IdleProcess
         }
     }
 
-    public static async Task<int> CountConnectionsAsync(QueueSystem system, CancellationToken cancellationToken) =>
-        (int)await system.Database.ScalarAsync<long>(
-            $"SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = '{system.Name}{ApplicationSuffix}'",
-            cancellationToken);
+    /// <summary>The number that is held most of the time.</summary>
+    public static async Task<double> WatchConnectionsAsync(QueueSystem system, Task end, CancellationToken cancellationToken)
+    {
+        string sql = $"""
+            SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND application_name = '{system.Name}{ApplicationSuffix}'
+            """;
+        var counts = new List<double>();
+        do
+        {
+            counts.Add(await system.Database.ScalarAsync<long>(sql, cancellationToken));
+            await Task.WhenAny(end, Task.Delay(TimeSpan.FromMilliseconds(200), cancellationToken));
+        }
+        while (!end.IsCompleted);
+        return Statistics.Median(counts);
+    }
 
     /// <summary>The other side: writes one line when it waits, and one with the part of a core that it used.</summary>
     public static async Task<int> RunAsync(string name, int queues, TimeSpan time, CancellationToken cancellationToken)
@@ -56,16 +75,22 @@ static class IdleProcess
         await using QueueSystem system = Catalog.Create(name, database);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task waiting = Task.Run(() => system.WaitIdlyAsync(queues, stop.Token), CancellationToken.None);
-        await Task.WhenAny(waiting, Task.Delay(Settling, cancellationToken));
+        for (int second = 0; second < LeastSeconds || (second < MostSeconds && await UseAsync(TimeSpan.FromSeconds(1)) > Calm); second++)
+            if (second < LeastSeconds)
+                await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken);
         if (waiting.IsCompleted)
             await waiting;
         Console.WriteLine("waiting");
-        TimeSpan before = Process.GetCurrentProcess().TotalProcessorTime;
-        await Task.Delay(time, cancellationToken);
-        TimeSpan used = Process.GetCurrentProcess().TotalProcessorTime - before;
-        Console.WriteLine((used / time).ToString(CultureInfo.InvariantCulture));
+        Console.WriteLine((await UseAsync(time)).ToString(CultureInfo.InvariantCulture));
         await stop.CancelAsync();
-        await waiting.WaitAsync(TimeSpan.FromSeconds(10), CancellationToken.None);
+        await Task.WhenAny(waiting, Task.Delay(TimeSpan.FromSeconds(10), CancellationToken.None));
         return 0;
+
+        async Task<double> UseAsync(TimeSpan during)
+        {
+            TimeSpan before = Process.GetCurrentProcess().TotalProcessorTime;
+            await Task.Delay(during, cancellationToken);
+            return (Process.GetCurrentProcess().TotalProcessorTime - before) / during;
+        }
     }
 }

@@ -15,6 +15,10 @@ abstract class QueueSystem(Database database) : IAsyncDisposable
     /// <summary>How it is used and set, for the page.</summary>
     public abstract IReadOnlyList<string> Settings { get; }
 
+    /// <summary>What the reader has to know of its values in a scenario.</summary>
+    /// <param name="letter">The scenario's letter.</param>
+    public virtual IEnumerable<string> NotesOn(char letter) => [];
+
     /// <summary>How many messages a second it will certainly not exceed on a small machine; a backlog is made for so many.</summary>
     public virtual int MostPerSecond => 15_000;
 

@@ -27,7 +27,8 @@ sealed class TextbookSystem : InProcessSystem
     {
         NpgsqlConnectionStringBuilder settings = database.ConnectionString(SystemName);
         settings.MaxAutoPrepare = 32;
-        // Each waiting consumer has a connection that listens beside the one that takes.
+        settings.NoResetOnClose = true;
+        // Each waiting consumer holds one.
         settings.MaxPoolSize = 150;
         _dataSource = NpgsqlDataSource.Create(settings);
     }
@@ -39,8 +40,8 @@ sealed class TextbookSystem : InProcessSystem
     public override IReadOnlyList<string> Settings =>
     [
         $"put: `{Put}`; a row trigger notifies; bulk put: binary `COPY` through Npgsql",
-        $"get: `{Take}`, handler, `COMMIT`; a consumer that finds nothing waits for a notification on a connection of its own",
-        "Npgsql: `Maximum Pool Size=150;Max Auto Prepare=32`",
+        $"get: `{Take}`, handler, `COMMIT`; each consumer has a connection, on which it also listens",
+        "Npgsql: `Maximum Pool Size=150;Max Auto Prepare=32;No Reset On Close=true`",
     ];
 
     public override Task InstallAsync(CancellationToken cancellationToken) => RenewAsync(cancellationToken);
@@ -98,23 +99,12 @@ sealed class TextbookSystem : InProcessSystem
 
     async Task ConsumeAsync(Handler handler, CancellationToken stop)
     {
-        await using NpgsqlConnection listener = await _dataSource.OpenConnectionAsync(stop);
-        await using (var listen = new NpgsqlCommand($"LISTEN {Channel}", listener))
-            await listen.ExecuteNonQueryAsync(stop);
         await using NpgsqlConnection connection = await _dataSource.OpenConnectionAsync(stop);
+        await using (var listen = new NpgsqlCommand($"LISTEN {Channel}", connection))
+            await listen.ExecuteNonQueryAsync(stop);
         while (!stop.IsCancellationRequested)
-        {
-            if (await TakeAsync(connection, handler))
-                continue;
-            try
-            {
-                await listener.WaitAsync(stop);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-        }
+            if (!await TakeAsync(connection, handler))
+                await connection.WaitAsync(stop);
     }
 
     static async Task<bool> TakeAsync(NpgsqlConnection connection, Handler handler)

@@ -31,7 +31,7 @@ sealed class TpqSystem : InProcessSystem
         "queue created with `notify: auto`, the default",
         "put: `PutAsync(string)`; bulk put: `PutManyAsync(IEnumerable<string>)`",
         "get: `ConsumeAsync`, one call for each consumer, whose handler inserts through the delivery's connection and transaction; batches: `GetManyAsync` and `CommitAsync`, single: `GetAsync` and `CommitAsync`",
-        "Npgsql: `Maximum Pool Size=100;Max Auto Prepare=32`",
+        "Npgsql: `Maximum Pool Size=100;Max Auto Prepare=32;No Reset On Close=true`",
     ];
 
     public override async Task InstallAsync(CancellationToken cancellationToken)
@@ -68,7 +68,14 @@ sealed class TpqSystem : InProcessSystem
         TpqQueue[] idle = [.. Enumerable.Range(0, queues).Select(n => _client.Queue($"idle{n}"))];
         foreach (TpqQueue queue in idle)
             await queue.CreateAsync(cancellationToken: stop);
-        await Task.WhenAll(idle.Select(queue => queue.ConsumeAsync((_, _) => Task.CompletedTask, cancellationToken: stop)));
+        // One after the other, as in a program that starts: not a hundred first looks on a hundred connections.
+        var waits = new List<Task>();
+        foreach (TpqQueue queue in idle)
+        {
+            waits.Add(queue.ConsumeAsync((_, _) => Task.CompletedTask, cancellationToken: stop));
+            await Task.Delay(TimeSpan.FromMilliseconds(5), stop);
+        }
+        await Task.WhenAll(waits);
     }
 
     public override async ValueTask DisposeAsync()
@@ -101,6 +108,7 @@ sealed class TpqSystem : InProcessSystem
     {
         NpgsqlConnectionStringBuilder settings = database.ConnectionString(SystemName);
         settings.MaxAutoPrepare = 32;
+        settings.NoResetOnClose = true;
         return settings.ConnectionString;
     }
 }
