@@ -73,7 +73,7 @@ sealed class Database(string connectionString, string applicationSuffix = "") : 
     }
 
     /// <summary>The same database, for a look that outlasts its system.</summary>
-    public Database Again() => new(connectionString, applicationSuffix);
+    public Database Again(string? suffix = null) => new(connectionString, suffix ?? applicationSuffix);
 
     public ValueTask DisposeAsync() => _onlooker.DisposeAsync();
 }

@@ -5,7 +5,14 @@ namespace Tpq.Bench.Systems;
 /// <summary>All systems, in the order in which the page shows them.</summary>
 static class Catalog
 {
-    public static IReadOnlyList<string> Names { get; } = [FloorSystem.SystemName, TpqSystem.SystemName, TextbookSystem.SystemName];
+    const string Wolverine = "WolverineFx.Postgresql";
+    const string WolverineReason = "not measured: it needs a package, Patched.DistributedLock.Core, that plain NuGet restore does not find";
+
+    public static IReadOnlyList<string> Names { get; } =
+    [
+        FloorSystem.SystemName, TpqSystem.SystemName, TextbookSystem.SystemName, RebusSystem.SystemName, HangfireSystem.SystemName,
+        PgBossSystem.SystemName, GraphileWorkerSystem.SystemName, Wolverine,
+    ];
 
     /// <param name="name">One of <see cref="Names"/>.</param>
     /// <param name="database">Where it works.</param>
@@ -15,6 +22,11 @@ static class Catalog
         FloorSystem.SystemName => new FloorSystem(database, binDirectory),
         TpqSystem.SystemName => new TpqSystem(database),
         TextbookSystem.SystemName => new TextbookSystem(database),
+        RebusSystem.SystemName => new RebusSystem(database),
+        HangfireSystem.SystemName => new HangfireSystem(database),
+        PgBossSystem.SystemName => new PgBossSystem(database),
+        GraphileWorkerSystem.SystemName => new GraphileWorkerSystem(database),
+        Wolverine => new UnavailableSystem(database, name, WolverineReason),
         _ => throw new ArgumentOutOfRangeException(nameof(name), name, "There is no such system."),
     };
 }
