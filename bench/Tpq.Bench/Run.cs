@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Spectre.Console;
 using Tpq.Bench.Report;
@@ -23,10 +24,12 @@ sealed class Run(Conditions conditions, IReadOnlyList<char> letters, IReadOnlyLi
             {
                 ProgressTask progress = console.AddTask(Markup.Escape($"({scenario.Letter}) {scenario.Title}"));
                 var run = new ScenarioRun(scenario, server, subjects, tpqPath, progress);
+                long start = Stopwatch.GetTimestamp();
                 await scenario.RunAsync(run, cancellationToken);
                 await subjects.EndKeptAsync();
                 progress.Description = Markup.Escape($"({scenario.Letter}) {scenario.Title}");
                 progress.StopTask();
+                AnsiConsole.MarkupLineInterpolated($"({scenario.Letter}) took {Stopwatch.GetElapsedTime(start).TotalSeconds:0} s");
                 await WriteAsync(run, scenario, settings, subjects, cancellationToken);
             }
         });

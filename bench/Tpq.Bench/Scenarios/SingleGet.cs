@@ -26,6 +26,8 @@ sealed class SingleGet(Conditions conditions) : SystemScenario(conditions)
     protected override IReadOnlyList<Case> Cases =>
         [.. Consumers.Select(consumers => Case.Of(Name(consumers), async (system, cancellationToken) =>
         {
+            if (!system.TakesSingly)
+                throw new NotPossibleException($"{system.Name} gives out whole batches only; see below");
             long backlog = await Backlogs.FillAsync(system, Conditions.Window, cancellationToken);
             Progress progress = await new Gets(system).WatchAsync(consumers, Conditions.Window, backlog, level: false, cancellationToken);
             return progress.Rate;

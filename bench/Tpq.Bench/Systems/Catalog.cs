@@ -8,10 +8,13 @@ static class Catalog
     const string Wolverine = "WolverineFx.Postgresql";
     const string WolverineReason = "not measured: it needs a package, Patched.DistributedLock.Core, that plain NuGet restore does not find";
 
+    const string DotNetWorkQueue = "DotNetWorkQueue";
+    const string DotNetWorkQueueReason = "not measured: plain NuGet restore did not find its package DotNetWorkQueue.Transport.PostgreSQL";
+
     public static IReadOnlyList<string> Names { get; } =
     [
         FloorSystem.SystemName, TpqSystem.SystemName, TextbookSystem.SystemName, RebusSystem.SystemName, HangfireSystem.SystemName,
-        PgBossSystem.SystemName, GraphileWorkerSystem.SystemName, Wolverine,
+        PgBossSystem.SystemName, GraphileWorkerSystem.SystemName, PgqSystem.SystemName, Wolverine, DotNetWorkQueue,
     ];
 
     /// <param name="name">One of <see cref="Names"/>.</param>
@@ -26,6 +29,8 @@ static class Catalog
         HangfireSystem.SystemName => new HangfireSystem(database),
         PgBossSystem.SystemName => new PgBossSystem(database),
         GraphileWorkerSystem.SystemName => new GraphileWorkerSystem(database),
+        PgqSystem.SystemName => new PgqSystem(database),
+        DotNetWorkQueue => new UnavailableSystem(database, name, DotNetWorkQueueReason),
         Wolverine => new UnavailableSystem(database, name, WolverineReason),
         _ => throw new ArgumentOutOfRangeException(nameof(name), name, "There is no such system."),
     };
