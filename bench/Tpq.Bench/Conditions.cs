@@ -1,0 +1,35 @@
+using System.Globalization;
+using Tpq.Bench.Measuring;
+
+namespace Tpq.Bench;
+
+/// <summary>How long and how often is measured, and how large the backlogs are.</summary>
+sealed record Conditions(bool Quick, int Rounds, TimeSpan Length)
+{
+    public const int DefaultRounds = 3;
+    public const int DefaultSeconds = 5;
+
+    public static Conditions Of(bool quick, int? rounds = null, double? seconds = null) => quick
+        ? new Conditions(true, rounds ?? 1, TimeSpan.FromSeconds(seconds ?? 0.5))
+        : new Conditions(false, rounds ?? DefaultRounds, TimeSpan.FromSeconds(seconds ?? DefaultSeconds));
+
+    /// <summary>For throughput.</summary>
+    public Window Window => new(TimeSpan.FromSeconds(Quick ? 0.2 : 1), Length);
+
+    /// <summary>For what is shown second by second.</summary>
+    public Window Long => new(TimeSpan.FromSeconds(Quick ? 0.2 : 1), Length * (Quick ? 6 : 12));
+
+    /// <summary>For latency under sparse traffic, and for waiting.</summary>
+    public TimeSpan Calm => Length * 4;
+
+    public int BulkMessages => Quick ? 20_000 : 200_000;
+
+    public int CountedMessages => Quick ? 300 : 5_000;
+
+    public IReadOnlyList<int> Backlogs => Quick ? [1_000, 100_000, 1_000_000] : [1_000, 1_000_000, 10_000_000];
+
+    public int Starts => Quick ? 5 : 20;
+
+    public string Words => string.Create(CultureInfo.InvariantCulture,
+        $"{Rounds} {(Rounds == 1 ? "round" : "rounds")}, {Length.TotalSeconds} s a measurement after {Window.Warmup.TotalSeconds} s of warm-up{(Quick ? ", quick" : "")}");
+}

@@ -1,0 +1,100 @@
+using Tpq.Bench.Measuring;
+using Tpq.Bench.Systems;
+
+namespace Tpq.Bench.Floor;
+
+/// <summary>What the server can do at best: the bare statements, sent by PostgreSQL's own programs; for latency, by Npgsql alone.</summary>
+sealed class FloorSystem : QueueSystem
+{
+    public const string SystemName = "floor";
+
+    const string Take = "DELETE FROM floor WHERE id = (SELECT id FROM floor WHERE id > :last ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1) RETURNING id AS last";
+
+    const string TakeScript =
+        $"""
+        BEGIN;
+        {Take} \gset
+        COMMIT;
+
+        """;
+
+    const string WorkScript =
+        $"""
+        BEGIN;
+        {Take} \gset
+        INSERT INTO ledger (message) VALUES (:last);
+        COMMIT;
+
+        """;
+
+    static readonly string Put = $"INSERT INTO floor (data) VALUES ('{Payload.Plain}')";
+
+    readonly PostgresProgram _pgbenchProgram;
+    readonly Pgbench _pgbench;
+    readonly Psql _psql;
+    string? _version;
+
+    public FloorSystem(Database database, string binDirectory) : base(database)
+    {
+        _pgbenchProgram = new PostgresProgram("pgbench", binDirectory, database);
+        _pgbench = new Pgbench(_pgbenchProgram);
+        _psql = new Psql(new PostgresProgram("psql", binDirectory, database));
+    }
+
+    public override string Name => SystemName;
+
+    public override string? Version => _version;
+
+    public override IReadOnlyList<string> Settings =>
+    [
+        "pgbench with `--protocol=prepared`; a table of `id bigserial PRIMARY KEY, data json`, no trigger",
+        "put: `INSERT INTO floor (data) VALUES (…)`; bulk put: psql's `\\copy`",
+        $"get: `BEGIN`; `{Take}`, where `:last` is what this client took before; `INSERT` of one row; `COMMIT`",
+        "latency: two connections of Npgsql, one that listens and deletes, one that inserts and notifies in one batch",
+    ];
+
+    public override async Task InstallAsync(CancellationToken cancellationToken)
+    {
+        _version = await _pgbenchProgram.VersionAsync(cancellationToken);
+        await RenewAsync(cancellationToken);
+    }
+
+    public override async Task RenewAsync(CancellationToken cancellationToken)
+    {
+        await Database.ExecuteAsync(
+            "DROP TABLE IF EXISTS floor; CREATE TABLE floor (id bigserial PRIMARY KEY, data json NOT NULL)", cancellationToken);
+        await Ledger.RenewAsync(cancellationToken);
+    }
+
+    public override Task FillAsync(long count, CancellationToken cancellationToken) => Database.FillAsync(
+        $"INSERT INTO floor (data) SELECT '{Payload.Plain}'::json FROM generate_series(1, {count})", cancellationToken);
+
+    public override Task<double> PutAsync(int producers, Window window, CancellationToken cancellationToken) =>
+        _pgbench.RateAsync($"{Put};\n", producers, window, cancellationToken);
+
+    public override Task PutCountAsync(int count, CancellationToken cancellationToken) =>
+        _pgbench.RunCountAsync($"{Put};\n", count, cancellationToken);
+
+    public override Task<double> PutManyAsync(int count, CancellationToken cancellationToken) =>
+        _psql.CopyRateAsync("floor", count, cancellationToken);
+
+    public override Task<double> GetManyAsync(int batch, Window window, CancellationToken cancellationToken) => batch == 1
+        ? _pgbench.RateAsync(TakeScript, 1, window, cancellationToken)
+        : throw new NotPossibleException("a batch is one statement, whose result pgbench cannot read");
+
+    public override Task GetCountAsync(int count, CancellationToken cancellationToken) =>
+        _pgbench.RunCountAsync(TakeScript, count, cancellationToken);
+
+    public override Task WorkAsync(int consumers, Handler handler, CancellationToken stop) =>
+        _pgbench.RunUntilAsync(WorkScript, consumers, stop);
+
+    public override Task<IReadOnlyList<Arrival>> FollowAsync(Schedule schedule, int consumers, CancellationToken cancellationToken) =>
+        consumers == 1 && schedule.Producers == 1
+            ? new BareListener(Database).FollowAsync(schedule, cancellationToken)
+            : throw new NotPossibleException("the bare statements are not a queue: they serve one producer and one consumer");
+
+    public override Task<IdleCost> MeasureIdleAsync(int queues, TimeSpan time, CancellationToken cancellationToken) => throw CannotDo("wait for messages");
+
+    public override Task<double> PutToConsumersAsync(int producers, int consumers, Window window, CancellationToken cancellationToken) =>
+        consumers == 0 ? PutAsync(producers, window, cancellationToken) : throw new NotPossibleException("nothing wakes the bare statements");
+}

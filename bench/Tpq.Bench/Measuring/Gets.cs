@@ -1,0 +1,44 @@
+using System.Diagnostics;
+using Tpq.Bench.Systems;
+
+namespace Tpq.Bench.Measuring;
+
+/// <summary>Watches consumers at work on a backlog through the rows that they write.</summary>
+sealed class Gets(QueueSystem system)
+{
+    static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>For systems that poll with a pause that grows.</summary>
+    static readonly TimeSpan FirstMessage = TimeSpan.FromSeconds(30);
+
+    /// <param name="consumers">How many at the same time.</param>
+    /// <param name="window">When to measure. The warm-up begins with the first message.</param>
+    /// <param name="backlog">How many messages there are: it ends when they are gone.</param>
+    /// <param name="level">Whether the backlog is kept at its size.</param>
+    /// <param name="cancellationToken">Ends it early.</param>
+    public async Task<Progress> WatchAsync(int consumers, Window window, long backlog, bool level, CancellationToken cancellationToken)
+    {
+        await using var consumption = new Consumption(
+            stop => system.WorkAsync(consumers, system.NewHandler(Work.WriteRow), stop), cancellationToken);
+        long start = Stopwatch.GetTimestamp();
+        long filled = backlog;
+        var progress = new Progress();
+        while (true)
+        {
+            long count = await system.Ledger.CountAsync(cancellationToken);
+            TimeSpan now = Stopwatch.GetElapsedTime(start);
+            progress.Add(now, count);
+            await consumption.ThrowIfEndedAsync();
+            if (count == 0 && now > FirstMessage)
+                throw new TimeoutException($"no message was handled within {FirstMessage.TotalSeconds:0} s");
+            if (level && count > filled - backlog)
+            {
+                await system.FillAsync(count - (filled - backlog), cancellationToken);
+                filled = count + backlog;
+            }
+            if (count >= filled || progress.IsOver(window))
+                return progress.In(window);
+            await Task.Delay(Interval, cancellationToken);
+        }
+    }
+}

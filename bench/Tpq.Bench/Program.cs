@@ -1,0 +1,3 @@
+using Tpq.Bench;
+
+return await CommandLine.RunAsync(args);

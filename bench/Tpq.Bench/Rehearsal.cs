@@ -1,0 +1,36 @@
+using Tpq.Bench.Measuring;
+using Tpq.Bench.Systems;
+
+namespace Tpq.Bench;
+
+/// <summary>The untimed start of every system: pools are filled, statements prepared, code compiled.</summary>
+sealed class Rehearsal(QueueSystem system, Conditions conditions)
+{
+    const int Workers = 8;
+    const int Backlog = 5_000;
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        Window window = conditions.Window with { Length = conditions.Window.Warmup };
+        await TryAsync(() => system.PutAsync(Workers, window, cancellationToken));
+        await TryAsync(async () =>
+        {
+            await system.RenewAsync(cancellationToken);
+            await system.FillAsync(Backlog, cancellationToken);
+            await new Gets(system).WatchAsync(Workers, window, Backlog, level: false, cancellationToken);
+        });
+    }
+
+    /// <summary>What it cannot do, its measurements will say.</summary>
+    static async Task TryAsync(Func<Task> action)
+    {
+        try
+        {
+            await action();
+        }
+        catch (NotPossibleException)
+        {
+            // As above.
+        }
+    }
+}

@@ -1,0 +1,24 @@
+using OxyPlot;
+
+namespace Tpq.Bench.Report;
+
+/// <summary>A chart as an SVG file.</summary>
+static class ChartFile
+{
+    public const string Folder = "benchmarks";
+
+    const double Width = 800;
+    const double HeightOverTime = 420;
+    const double HeightOfBar = 26;
+    const double HeightOfFrame = 110;
+
+    public static async Task WriteAsync(string folder, Chart chart, ScenarioResults results, CancellationToken cancellationToken)
+    {
+        PlotModel plot = chart.OverTime ? TimeChart.Draw(chart, results) : BarChart.Draw(chart, results);
+        double height = chart.OverTime ? HeightOverTime
+            : HeightOfFrame + HeightOfBar * plot.Series.Count * new Cells(results).Systems.Count;
+        var exporter = new SvgExporter { Width = Width, Height = height };
+        Directory.CreateDirectory(folder);
+        await File.WriteAllTextAsync(Path.Combine(folder, chart.Name + ".svg"), exporter.ExportToString(plot).ReplaceLineEndings("\n"), cancellationToken);
+    }
+}

@@ -1,0 +1,55 @@
+using System.Text;
+using Tpq.Bench.Scenarios;
+
+namespace Tpq.Bench.Report;
+
+/// <summary>A scenario on the page.</summary>
+sealed class Section(StringBuilder page, Scenario scenario, ScenarioResults results)
+{
+    readonly Cells _cells = new(results);
+
+    public void Write()
+    {
+        page.Append($"## {scenario.Title}\n\n{scenario.Text}\n\n");
+        foreach (Table table in scenario.Tables)
+        {
+            WriteTable(table.Caption, table, (system, column) => _cells.Of(system, column));
+            foreach (string against in table.Against.Where(_cells.Systems.Contains))
+                WriteTable($"{table.Caption}: ratio to {against}", table with { Columns = [.. table.Columns.Where(c => c.Over is null)] },
+                    (system, column) => system == against ? [] : _cells.Ratios(system, against, column), except: against);
+        }
+        foreach (Chart chart in scenario.Charts)
+            page.Append($"![{chart.Title}]({ChartFile.Folder}/{chart.Name}.svg)\n\n");
+        WriteGaps();
+        page.Append($"Measured on {results.Date}: {results.Conditions}.\n\n");
+    }
+
+    void WriteTable(string caption, Table table, Func<string, Column, IReadOnlyList<double>> values, string? except = null)
+    {
+        string[] systems = [.. _cells.Systems.Where(s => s != except && (except is null || table.Columns.Any(c => values(s, c).Count > 0)))];
+        if (systems.Length == 0)
+            return;
+        page.Append($"| {caption} | {string.Join(" | ", table.Columns.Select(column => column.Title))} |\n");
+        page.Append($"| --- |{string.Concat(table.Columns.Select(_ => " ---: |"))}\n");
+        foreach (string system in systems)
+            page.Append($"| {system} | {string.Join(" | ", table.Columns.Select(column => Cell(system, column, values(system, column))))} |\n");
+        page.Append('\n');
+    }
+
+    /// <summary>A failure shows even where other rounds went well.</summary>
+    string Cell(string system, Column column, IReadOnlyList<double> values) =>
+        _cells.GapOf(system, column) is { Failed: true } ? (values.Count == 0 ? "failed" : $"{Words.Spread(values)}, then failed") : Words.Spread(values);
+
+    void WriteGaps()
+    {
+        var gaps = results.Gaps.GroupBy(gap => (gap.System, gap.Reason, gap.Failed)).ToArray();
+        foreach (var gap in gaps)
+            page.Append($"- {gap.Key.System}, {string.Join(", ", gap.Select(g => g.Measure))}: {(gap.Key.Failed ? "failed: " : "")}{OneLine(gap.Key.Reason)}\n");
+        foreach (Note note in results.Notes)
+            page.Append($"- {note.System}: {note.Words}\n");
+        if (gaps.Length + results.Notes.Count > 0)
+            page.Append('\n');
+    }
+
+    static string OneLine(string words) => string.Join(' ', words.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+}

@@ -1,0 +1,53 @@
+using Npgsql;
+using Tpq.Bench.Measuring;
+using Tpq.Bench.Report;
+using Tpq.Bench.Systems;
+
+namespace Tpq.Bench.Scenarios;
+
+sealed class OpenTransaction(Conditions conditions) : SystemScenario(conditions)
+{
+    const int Consumers = 8;
+    const string Measure = "over all";
+    const string First = "first sixth";
+    const string Last = "last sixth";
+    const string Count = "messages";
+
+    public override char Letter => 'd';
+
+    public override string Title => "Get while a transaction stays open";
+
+    public override string Text =>
+        $"As (b) with {Consumers} consumers, while one other session of the same database has done `BEGIN; SELECT txid_current()` and nothing "
+        + "more, so that VACUUM can remove nothing that the consumers delete. First and last sixth: the first and the last "
+        + "10 s of 60.";
+
+    public override IReadOnlyList<Table> Tables { get; } =
+    [
+        new("Messages a second", [Column.Of(First), Column.Of(Last), Column.Of(Measure), new("last against first", Last, First)],
+            TextbookSystem.SystemName),
+        new("Messages in all", [Column.Of(Count)]),
+    ];
+
+    public override IReadOnlyList<Chart> Charts { get; } =
+        [new("open-transaction", "Get while a transaction stays open", "messages a second", [Measure], OverTime: true) { Logarithmic = true }];
+
+    protected override IReadOnlyList<Case> Cases => [new(Title, [First, Last, Measure, Count], MeasureAsync)];
+
+    async Task<IReadOnlyList<Value>> MeasureAsync(QueueSystem system, CancellationToken cancellationToken)
+    {
+        long backlog = await Backlogs.FillAsync(system, Conditions.Long, cancellationToken);
+        await using NpgsqlConnection other = await system.Database.ConnectAsync(cancellationToken);
+        await using NpgsqlTransaction transaction = await other.BeginTransactionAsync(cancellationToken);
+        await using (var number = new NpgsqlCommand("SELECT txid_current()", other, transaction))
+            await number.ExecuteScalarAsync(cancellationToken);
+
+        Progress progress = await new Gets(system).WatchAsync(Consumers, Conditions.Long, backlog, level: false, cancellationToken);
+        TimeSpan end = progress.Length, sixth = end / 6;
+        return
+        [
+            new(First, progress.RateOf(TimeSpan.Zero, sixth)), new(Last, progress.RateOf(end - sixth, end)),
+            new(Measure, progress.Rate, progress.BySecond()), new(Count, progress.Count),
+        ];
+    }
+}

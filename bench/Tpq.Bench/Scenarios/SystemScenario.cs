@@ -1,0 +1,63 @@
+using Tpq.Bench.Measuring;
+using Tpq.Bench.Systems;
+
+namespace Tpq.Bench.Scenarios;
+
+/// <summary>A scenario that goes through its cases with every system, round after round.</summary>
+abstract class SystemScenario(Conditions conditions) : Scenario(conditions)
+{
+    /// <summary>A system that hangs must not hold the run up for ever.</summary>
+    static readonly TimeSpan MostForOne = TimeSpan.FromMinutes(10);
+
+    static readonly TimeSpan Grace = TimeSpan.FromSeconds(60);
+
+    protected abstract IReadOnlyList<Case> Cases { get; }
+
+    public override async Task RunAsync(ScenarioRun run, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<Case> cases = Cases;
+        run.Expect(Conditions.Rounds * cases.Count * run.Subjects.Names.Count);
+        for (int round = 0; round < Conditions.Rounds; round++)
+            foreach (Case each in cases)
+                foreach (string name in Rotated(run.Subjects.Names, round))
+                    await MeasureAsync(run, each, name, round, cancellationToken);
+    }
+
+    /// <summary>Whoever comes first in one round comes later in the next.</summary>
+    static IEnumerable<string> Rotated(IReadOnlyList<string> names, int round) =>
+        Enumerable.Range(0, names.Count).Select(n => names[(n + round) % names.Count]);
+
+    static async Task MeasureAsync(ScenarioRun run, Case each, string name, int round, CancellationToken cancellationToken)
+    {
+        run.Begin($"{each.Name}, {name}, round {round + 1}");
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(MostForOne);
+        string key = each.Kept || each.Fresh ? each.Name : "";
+        try
+        {
+            QueueSystem system = await run.Subjects.GetAsync(name, key, rehearse: !each.Fresh, limit.Token);
+            // From a task of its own: a system that blocks its caller must not block this loop.
+            IReadOnlyList<Value> values = await Task.Run(() => each.MeasureAsync(system, limit.Token), CancellationToken.None)
+                .WaitAsync(MostForOne + Grace, CancellationToken.None);
+            foreach (Value value in values)
+                run.Record(value, name, round);
+            if (each.Fresh)
+                await run.Subjects.EndAsync(name, key);
+        }
+        catch (NotPossibleException e)
+        {
+            run.Miss(each.Measures, name, e.Message, failed: false);
+        }
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        {
+            string reason = e is OperationCanceledException && limit.IsCancellationRequested ? $"took longer than {MostForOne.TotalMinutes:0} minutes" : e.Message;
+            run.Miss(each.Measures, name, reason, failed: true);
+            // Whatever state it is in: the next measurement begins with a new one.
+            await run.Subjects.EndAsync(name, key);
+        }
+        finally
+        {
+            run.End();
+        }
+    }
+}

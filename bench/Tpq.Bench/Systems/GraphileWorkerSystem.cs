@@ -1,0 +1,19 @@
+namespace Tpq.Bench.Systems;
+
+sealed class GraphileWorkerSystem(Database database) : NodeSystem(database, SystemName)
+{
+    public const string SystemName = "graphile-worker";
+
+    public override IReadOnlyList<string> Settings =>
+    [
+        "`localQueue: { size: 500 }`, `completeJobBatchDelay: 0`, `failJobBatchDelay: 0`, as in its own performance page; a pool of 60 connections",
+        "put: `addJob`; bulk put: `addJobs`",
+        "get: `run` with `concurrentJobs` = consumers; jobs are taken and completed in batches, outside of the task",
+    ];
+
+    protected override string Table => "graphile_worker._private_jobs";
+
+    public override IEnumerable<string> NotesOn(char letter) => letter is 'b' or 'd' or 'e'
+        ? ["not atomic: a job is completed after its task, in another transaction than the row"]
+        : [];
+}

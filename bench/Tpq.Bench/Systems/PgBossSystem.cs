@@ -1,0 +1,15 @@
+namespace Tpq.Bench.Systems;
+
+sealed class PgBossSystem(Database database) : NodeSystem(database, SystemName)
+{
+    public const string SystemName = "pg-boss";
+
+    public override IReadOnlyList<string> Settings =>
+    [
+        "`useListenNotify: true`, the queue with `notify: true`, `max: 60` connections",
+        "put: `send`; bulk put: `insert`",
+        "get with a row: `fetch` of one, the row and `complete` in a transaction, through the option `db`; get: `work` with `localConcurrency` = consumers, `batchSize: 100`, `burstWhenBatchFull: true`, `pollingIntervalSeconds: 0.5`; batches: `fetch` and `complete`",
+    ];
+
+    protected override string Table => "pgboss.job";
+}

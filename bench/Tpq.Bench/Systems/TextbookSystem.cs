@@ -1,0 +1,141 @@
+using Npgsql;
+using NpgsqlTypes;
+using Tpq.Bench.Measuring;
+
+namespace Tpq.Bench.Systems;
+
+/// <summary>
+/// The queue that every article shows: a plain delete with SKIP LOCKED from the front, and a trigger that notifies for each row. It has the
+/// same driver and the same care in C# as tpq: a pool, prepared statements, BEGIN sent with the first statement.
+/// </summary>
+sealed class TextbookSystem : InProcessSystem
+{
+    public const string SystemName = "textbook";
+
+    const string Channel = "textbook";
+    const string Put = "INSERT INTO textbook (data) VALUES ($1)";
+
+    const string Take =
+        "DELETE FROM textbook WHERE id = (SELECT id FROM textbook ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1) RETURNING id, data";
+
+    const string TakeMany =
+        "DELETE FROM textbook WHERE id = ANY (ARRAY(SELECT id FROM textbook ORDER BY id FOR UPDATE SKIP LOCKED LIMIT $1)) RETURNING id, data";
+
+    readonly NpgsqlDataSource _dataSource;
+
+    public TextbookSystem(Database database) : base(database)
+    {
+        NpgsqlConnectionStringBuilder settings = database.ConnectionString(SystemName);
+        settings.MaxAutoPrepare = 32;
+        settings.NoResetOnClose = true;
+        // Each waiting consumer holds one.
+        settings.MaxPoolSize = 150;
+        _dataSource = NpgsqlDataSource.Create(settings);
+    }
+
+    public override string Name => SystemName;
+
+    public override string? Version => null;
+
+    public override IReadOnlyList<string> Settings =>
+    [
+        $"put: `{Put}`; a row trigger notifies; bulk put: binary `COPY` through Npgsql",
+        $"get: `{Take}`, handler, `COMMIT`; each consumer has a connection, on which it also listens",
+        "Npgsql: `Maximum Pool Size=150;Max Auto Prepare=32;No Reset On Close=true`",
+    ];
+
+    public override Task InstallAsync(CancellationToken cancellationToken) => RenewAsync(cancellationToken);
+
+    public override async Task RenewAsync(CancellationToken cancellationToken)
+    {
+        await Database.ExecuteAsync(
+            $"""
+            DROP TABLE IF EXISTS textbook;
+            CREATE TABLE textbook (id bigserial PRIMARY KEY, data json NOT NULL);
+            CREATE OR REPLACE FUNCTION textbook_notify() RETURNS trigger LANGUAGE plpgsql AS
+              'BEGIN PERFORM pg_notify(''{Channel}'', ''''); RETURN NULL; END';
+            CREATE TRIGGER notify AFTER INSERT ON textbook FOR EACH ROW EXECUTE FUNCTION textbook_notify()
+            """,
+            cancellationToken);
+        await Ledger.RenewAsync(cancellationToken);
+    }
+
+    public override Task FillAsync(long count, CancellationToken cancellationToken) => Database.FillAsync(
+        $"INSERT INTO textbook (data) SELECT '{Payload.Plain}'::json FROM generate_series(1, {count})", cancellationToken);
+
+    public override Task<double> PutManyAsync(int count, CancellationToken cancellationToken) => Bulk.RateAsync(count, async () =>
+    {
+        await using NpgsqlConnection connection = await _dataSource.OpenConnectionAsync(cancellationToken);
+        await using NpgsqlBinaryImporter copy =
+            await connection.BeginBinaryImportAsync("COPY textbook (data) FROM STDIN (FORMAT BINARY)", cancellationToken);
+        for (int n = 0; n < count; n++)
+        {
+            await copy.StartRowAsync(cancellationToken);
+            await copy.WriteAsync(Payload.Plain, NpgsqlDbType.Json, cancellationToken);
+        }
+        await copy.CompleteAsync(cancellationToken);
+    });
+
+    public override Task<double> GetManyAsync(int batch, Window window, CancellationToken cancellationToken) =>
+        Load.RateAsync(1, window, () => TakeAsync(batch), cancellationToken);
+
+    public override Task WorkAsync(int consumers, Handler handler, CancellationToken stop) =>
+        Task.WhenAll(Enumerable.Range(0, consumers).Select(_ => ConsumeAsync(handler, stop)));
+
+    public override Task WaitIdlyAsync(int queues, CancellationToken stop) => WorkAsync(queues, new Handler(Work.Nothing), stop);
+
+    public override async ValueTask DisposeAsync()
+    {
+        await _dataSource.DisposeAsync();
+        await base.DisposeAsync();
+    }
+
+    protected override async Task PutOneAsync(string payload)
+    {
+        await using NpgsqlCommand put = _dataSource.CreateCommand(Put);
+        put.Parameters.Add(new NpgsqlParameter<string> { TypedValue = payload, NpgsqlDbType = NpgsqlDbType.Json });
+        await put.ExecuteNonQueryAsync();
+    }
+
+    async Task ConsumeAsync(Handler handler, CancellationToken stop)
+    {
+        await using NpgsqlConnection connection = await _dataSource.OpenConnectionAsync(stop);
+        await using (var listen = new NpgsqlCommand($"LISTEN {Channel}", connection))
+            await listen.ExecuteNonQueryAsync(stop);
+        while (!stop.IsCancellationRequested)
+            if (!await TakeAsync(connection, handler))
+                await connection.WaitAsync(stop);
+    }
+
+    static async Task<bool> TakeAsync(NpgsqlConnection connection, Handler handler)
+    {
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+        await using var take = new NpgsqlCommand(Take, connection, transaction);
+        long id;
+        string payload;
+        await using (NpgsqlDataReader reader = await take.ExecuteReaderAsync())
+        {
+            if (!await reader.ReadAsync())
+                return false;
+            (id, payload) = (reader.GetInt64(0), reader.GetString(1));
+        }
+        await handler.HandleAsync(id, () => payload, connection, transaction);
+        await transaction.CommitAsync();
+        return true;
+    }
+
+    async Task<long> TakeAsync(int max)
+    {
+        await using NpgsqlConnection connection = await _dataSource.OpenConnectionAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+        await using var take = new NpgsqlCommand(max == 1 ? Take : TakeMany, connection, transaction);
+        if (max > 1)
+            take.Parameters.Add(new NpgsqlParameter<int> { TypedValue = max });
+        long count = 0;
+        await using (NpgsqlDataReader reader = await take.ExecuteReaderAsync())
+            while (await reader.ReadAsync())
+                (_, _, count) = (reader.GetInt64(0), reader.GetString(1), count + 1);
+        await transaction.CommitAsync();
+        return count;
+    }
+}

@@ -1,0 +1,114 @@
+using System.Reflection;
+using Npgsql;
+using Tpq.Bench.Measuring;
+
+namespace Tpq.Bench.Systems;
+
+/// <summary>The queue of this repository, as its README has it.</summary>
+sealed class TpqSystem : InProcessSystem
+{
+    public const string SystemName = "tpq";
+
+    static readonly string TablePrefix = new TpqClientOptions().TablePrefix;
+
+    readonly TpqClient _client;
+    TpqQueue _queue;
+    int _number;
+
+    public TpqSystem(Database database) : base(database)
+    {
+        _client = new TpqClient(ConnectionString(database));
+        _queue = _client.Queue("q0");
+    }
+
+    public override string Name => SystemName;
+
+    public override string? Version =>
+        typeof(TpqClient).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0];
+
+    public override IReadOnlyList<string> Settings =>
+    [
+        "queue created with `notify: auto`, the default",
+        "put: `PutAsync(string)`; bulk put: `PutManyAsync(IEnumerable<string>)`",
+        "get: `ConsumeAsync`, one call for each consumer, whose handler inserts through the delivery's connection and transaction; batches: `GetManyAsync` and `CommitAsync`, single: `GetAsync` and `CommitAsync`",
+        "Npgsql: `Maximum Pool Size=100;Max Auto Prepare=32;No Reset On Close=true`",
+    ];
+
+    public override async Task InstallAsync(CancellationToken cancellationToken)
+    {
+        await _queue.CreateAsync(cancellationToken: cancellationToken);
+        await Ledger.RenewAsync(cancellationToken);
+    }
+
+    /// <summary>Under a new name, so that nothing that the client remembers of the former queue is about this one.</summary>
+    public override async Task RenewAsync(CancellationToken cancellationToken)
+    {
+        await _queue.DropAsync(cancellationToken);
+        _queue = _client.Queue($"q{++_number}");
+        await _queue.CreateAsync(cancellationToken: cancellationToken);
+        await Ledger.RenewAsync(cancellationToken);
+    }
+
+    public override Task FillAsync(long count, CancellationToken cancellationToken) => Database.FillAsync(
+        $"INSERT INTO \"{TablePrefix}{_queue.Name}\" (data) SELECT '{Payload.Plain}'::json FROM generate_series(1, {count})", cancellationToken);
+
+    public override async Task<double> PutManyAsync(int count, CancellationToken cancellationToken) =>
+        await Bulk.RateAsync(count, () => _queue.PutManyAsync(Enumerable.Repeat(Payload.Plain, count), cancellationToken));
+
+    public override Task<double> GetManyAsync(int batch, Window window, CancellationToken cancellationToken) =>
+        Load.RateAsync(1, window, batch == 1 ? GetOneAsync : () => GetBatchAsync(batch), cancellationToken);
+
+    public override Task WorkAsync(int consumers, Handler handler, CancellationToken stop) =>
+        Task.WhenAll(Enumerable.Range(0, consumers).Select(_ => _queue.ConsumeAsync(
+            (delivery, _) => handler.HandleAsync(delivery.Message.Id, () => delivery.Message.Json, delivery.Connection, delivery.Transaction),
+            cancellationToken: stop)));
+
+    public override async Task WaitIdlyAsync(int queues, CancellationToken stop)
+    {
+        TpqQueue[] idle = [.. Enumerable.Range(0, queues).Select(n => _client.Queue($"idle{n}"))];
+        foreach (TpqQueue queue in idle)
+            await queue.CreateAsync(cancellationToken: stop);
+        // One after the other, as in a program that starts: not a hundred first looks on a hundred connections.
+        var waits = new List<Task>();
+        foreach (TpqQueue queue in idle)
+        {
+            waits.Add(queue.ConsumeAsync((_, _) => Task.CompletedTask, cancellationToken: stop));
+            await Task.Delay(TimeSpan.FromMilliseconds(5), stop);
+        }
+        await Task.WhenAll(waits);
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await _client.DisposeAsync();
+        await base.DisposeAsync();
+    }
+
+    protected override Task PutOneAsync(string payload) => _queue.PutAsync(payload, CancellationToken.None);
+
+    async Task<long> GetOneAsync()
+    {
+        await using TpqDelivery? delivery = await _queue.GetAsync();
+        if (delivery is null)
+            return 0;
+        await delivery.CommitAsync();
+        return 1;
+    }
+
+    async Task<long> GetBatchAsync(int size)
+    {
+        await using TpqBatch? batch = await _queue.GetManyAsync(size);
+        if (batch is null)
+            return 0;
+        await batch.CommitAsync();
+        return batch.Count;
+    }
+
+    static string ConnectionString(Database database)
+    {
+        NpgsqlConnectionStringBuilder settings = database.ConnectionString(SystemName);
+        settings.MaxAutoPrepare = 32;
+        settings.NoResetOnClose = true;
+        return settings.ConnectionString;
+    }
+}
