@@ -19,6 +19,10 @@ static class Display
         return safe.ToString();
     }
 
+    /// <summary>A sentence as it goes on behind a colon.</summary>
+    public static string Continue(string sentence) =>
+        sentence.Length > 1 && char.IsLower(sentence[1]) ? char.ToLowerInvariant(sentence[0]) + sentence[1..] : sentence;
+
     /// <summary>The text as a POSIX shell wants it, to be copied from an error to the prompt.</summary>
     public static string ShellWord(string text)
     {

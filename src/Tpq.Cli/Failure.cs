@@ -37,7 +37,7 @@ sealed record Failure(string? Sentence, int Code)
             $"{intent.For(e.Queue)}: there is no such queue in database {Display.Quote(e.Database ?? "")} "
             + $"(tpq create {Display.ShellWord(e.Queue)} makes it)",
             ExitCode.Unusable),
-        TpqException e => new($"{intent}: {e.Message}", ExitCode.Unusable),
+        TpqException e => new($"{intent}: {Display.Continue(e.Message)}", ExitCode.Unusable),
         PostgresException e => new($"{intent}: the server of {address} says: {e.MessageText} ({e.SqlState}).", ExitCode.Unusable),
         NpgsqlException e => new($"{intent}: {address} cannot be reached: {Reason(e)}", ExitCode.Unusable),
         EmbeddedPostgresException e => new(e.Message, ExitCode.Unusable),
