@@ -27,8 +27,7 @@ static class Display
     public static string ShellWord(string text)
     {
         bool plain = text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.' or '/' or ':' or '+' or ',');
-        string word = plain ? text : $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
-        return Safe(text.StartsWith('-') ? $"-- {word}" : word);
+        return Safe(plain ? text : $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'");
     }
 
     public static string Count(long number) => number.ToString("N0", CultureInfo.InvariantCulture);

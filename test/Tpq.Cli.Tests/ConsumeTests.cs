@@ -89,7 +89,7 @@ public sealed class ConsumeTests(Server server) : CommandTest(server)
     {
         await NewQueueAsync("orders");
         Assert.Equal(
-            $"Could not read from queue \"nope\": there is no such queue in database \"{Server.Database}\" (tpq create nope makes it)\n",
+            $"Could not read from queue \"nope\": there is no such queue in database \"{Server.Database}\" (tpq create --schema={Schema} nope makes it)\n",
             (await RunAsync("consume", "orders", "nope")).With(3).Error);
     }
 
