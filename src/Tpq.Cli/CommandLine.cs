@@ -10,9 +10,6 @@ static class CommandLine
     /// <summary>No <c>@file</c>, which might be a queue, and no <c>-abc</c> for <c>-a -b -c</c>.</summary>
     static readonly ParserConfiguration Parsing = new() { ResponseFileTokenReplacer = null, EnablePosixBundling = false };
 
-    /// <summary>Exceptions and signals are dealt with here: the library prints stack traces, and kills after two seconds.</summary>
-    static readonly InvocationConfiguration Invocation = new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
-
     public static async Task<int> RunAsync(string[] args)
     {
         RootCommand root = Create();
@@ -25,8 +22,20 @@ static class CommandLine
         if (Usage.FindFault(parse) is { } fault)
             return Usage.Complain(parse, fault);
         using var interrupt = new Interrupt();
-        return await parse.InvokeAsync(Invocation, interrupt.Token);
+        using var text = new StringWriter();
+        // Exceptions and signals are dealt with here: the library prints stack traces, and kills after two seconds.
+        var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = text };
+        int code = await parse.InvokeAsync(invocation, interrupt.Token);
+        return text.GetStringBuilder().Length == 0 ? code : await WriteHelpAsync(parse, text.ToString(), interrupt.Token);
     }
+
+    /// <summary>Help and version, which no verb writes.</summary>
+    static Task<int> WriteHelpAsync(ParseResult parse, string text, CancellationToken cancellationToken) => Failure.GuardAsync(
+        GlobalOptions.Read(parse), async () =>
+        {
+            await StandardOutput.WriteTextAsync(text, cancellationToken);
+            return ExitCode.Done;
+        }, new Intent("write the help"));
 
     static RootCommand Create()
     {

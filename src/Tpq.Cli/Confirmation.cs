@@ -12,7 +12,7 @@ static class Confirmation
     {
         if (yes)
             return true;
-        if (Console.IsInputRedirected || Console.IsErrorRedirected)
+        if (!StandardStreams.HasInput || Console.IsInputRedirected || Console.IsErrorRedirected)
             throw new CliException($"{question} There is no terminal to ask on: --yes does it.", ExitCode.Usage);
         await Console.Error.WriteAsync($"{question} [y/N] ");
         // A read of a terminal cannot be cancelled, only left.

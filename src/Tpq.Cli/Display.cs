@@ -19,12 +19,15 @@ static class Display
         return safe.ToString();
     }
 
+    /// <summary>A sentence as it goes on behind a colon.</summary>
+    public static string Continue(string sentence) =>
+        sentence.Length > 1 && char.IsLower(sentence[1]) ? char.ToLowerInvariant(sentence[0]) + sentence[1..] : sentence;
+
     /// <summary>The text as a POSIX shell wants it, to be copied from an error to the prompt.</summary>
     public static string ShellWord(string text)
     {
         bool plain = text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.' or '/' or ':' or '+' or ',');
-        string word = plain ? text : $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'";
-        return Safe(text.StartsWith('-') ? $"-- {word}" : word);
+        return Safe(plain ? text : $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'");
     }
 
     public static string Count(long number) => number.ToString("N0", CultureInfo.InvariantCulture);

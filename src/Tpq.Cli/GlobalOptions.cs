@@ -5,12 +5,12 @@ namespace Tpq.Cli;
 /// <summary>The options that every verb has.</summary>
 /// <param name="Url">Where the database is; null for what the environment says.</param>
 /// <param name="Schema">The schema of the queues' tables; null for the search path.</param>
-/// <param name="Prefix">The table prefix; null for the library's default.</param>
+/// <param name="Prefix">The table prefix; null for what the environment says, else the library's default.</param>
 /// <param name="Debug">Whether to log to standard error, and to show stack traces.</param>
 /// <param name="Quiet">Whether to say nothing but errors.</param>
 sealed record GlobalOptions(string? Url, string? Schema, string? Prefix, bool Debug, bool Quiet)
 {
-    const string PrefixVariable = "TPQ_TABLE_PREFIX";
+    public const string PrefixVariable = "TPQ_TABLE_PREFIX";
 
     static readonly Option<string> UrlOption = new("--url")
     {
@@ -61,6 +61,12 @@ sealed record GlobalOptions(string? Url, string? Schema, string? Prefix, bool De
             Console.Error.WriteLine(words);
     }
 
-    static string? ReadPrefix(ParseResult parse) =>
-        parse.GetResult(PrefixOption) is null ? Environment.GetEnvironmentVariable(PrefixVariable) : parse.GetValue(PrefixOption) ?? "";
+    /// <summary>A command line for the same database, but for what the environment names there as well, and for the URL, which may have a password.</summary>
+    public string CommandLine(string verb, string queue)
+    {
+        string schema = Schema is null ? "" : $"--schema={Display.ShellWord(Schema)} ", prefix = Prefix is null ? "" : $"--prefix={Display.ShellWord(Prefix)} ";
+        return $"tpq {verb} {schema}{prefix}{(queue.StartsWith('-') ? "-- " : "")}{Display.ShellWord(queue)}";
+    }
+
+    static string? ReadPrefix(ParseResult parse) => parse.GetResult(PrefixOption) is null ? null : parse.GetValue(PrefixOption) ?? "";
 }

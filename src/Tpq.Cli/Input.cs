@@ -26,6 +26,8 @@ sealed class Input : IAsyncDisposable
     {
         if (file is null or Dash)
         {
+            if (!StandardStreams.HasInput)
+                throw new CliException("Could not read standard input: it is closed.", ExitCode.Usage);
             if (!Console.IsInputRedirected)
                 options.Say($"Reading from standard input; {(OperatingSystem.IsWindows() ? "Ctrl+Z and Enter end" : "Ctrl+D ends")} it.");
             return new Input(Console.OpenStandardInput(), null);

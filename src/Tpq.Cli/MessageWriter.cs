@@ -16,12 +16,16 @@ static class MessageWriter
         SkipValidation = true,
     };
 
-    public static ReadOnlyMemory<byte> Write(TpqMessage message, MessageFormat format) => format switch
+    public static void Write(IBufferWriter<byte> output, TpqMessage message, MessageFormat format)
     {
-        MessageFormat.Raw => (byte[])[.. message.Utf8Json.Span, (byte)'\n'],
-        MessageFormat.Envelope => Envelope(message),
-        _ => (byte[])[.. OneLine(message.Utf8Json.Span), (byte)'\n'],
-    };
+        switch (format)
+        {
+            case MessageFormat.Raw: output.Write(message.Utf8Json.Span); break;
+            case MessageFormat.Envelope: WriteEnvelope(output, message); break;
+            default: output.Write(OneLine(message.Utf8Json.Span)); break;
+        }
+        output.Write("\n"u8);
+    }
 
     /// <summary>The members of an envelope, into an object that has been begun.</summary>
     public static void WriteMembers(Utf8JsonWriter json, TpqMessage message)
@@ -61,16 +65,11 @@ static class MessageWriter
         return line.AsSpan(0, length);
     }
 
-    static ReadOnlyMemory<byte> Envelope(TpqMessage message)
+    static void WriteEnvelope(IBufferWriter<byte> output, TpqMessage message)
     {
-        var buffer = new ArrayBufferWriter<byte>();
-        using (var json = new Utf8JsonWriter(buffer, JsonOptions))
-        {
-            json.WriteStartObject();
-            WriteMembers(json, message);
-            json.WriteEndObject();
-        }
-        buffer.Write("\n"u8);
-        return buffer.WrittenMemory;
+        using var json = new Utf8JsonWriter(output, JsonOptions);
+        json.WriteStartObject();
+        WriteMembers(json, message);
+        json.WriteEndObject();
     }
 }

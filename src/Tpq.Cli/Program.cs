@@ -1,3 +1,4 @@
 using Tpq.Cli;
 
+StandardStreams.Check();
 return await CommandLine.RunAsync(args);

@@ -6,6 +6,9 @@ namespace Tpq.Cli;
 /// <summary>What a verb works with: a client of the database that the options or the environment name.</summary>
 sealed class Session
 {
+    /// <summary>What the library calls a connection string, of which it does not know where it came from.</summary>
+    const string LibrarysName = "The connection string";
+
     Session(TpqClient client, GlobalOptions options)
     {
         Client = client;
@@ -48,7 +51,32 @@ sealed class Session
     {
         TpqClientOptions settings = ClientOptions(options);
         settings.LoggerFactory = loggers;
-        return options.Url is { } url ? new TpqClient(url, settings) : TpqClient.FromEnvironment(settings);
+        if (options.Url is not { } url)
+            return TpqClient.FromEnvironment(settings);
+        try
+        {
+            return Connect(url, settings, options);
+        }
+        catch (TpqConfigurationException e) when (e.Message.StartsWith(LibrarysName, StringComparison.Ordinal))
+        {
+            throw new CliException("--url" + e.Message[LibrarysName.Length..], ExitCode.Unusable, e);
+        }
+    }
+
+    /// <summary>A client of that database. The library takes the prefix from the environment only together with the database.</summary>
+    public static TpqClient Connect(string connectionString, TpqClientOptions settings, GlobalOptions options)
+    {
+        if (options.Prefix is not null || Environment.GetEnvironmentVariable(GlobalOptions.PrefixVariable) is not { } prefix)
+            return new TpqClient(connectionString, settings);
+        settings.TablePrefix = prefix;
+        try
+        {
+            return new TpqClient(connectionString, settings);
+        }
+        catch (ArgumentException e) when (e.Message.StartsWith("The table prefix", StringComparison.Ordinal))
+        {
+            throw new CliException($"{GlobalOptions.PrefixVariable} cannot be used: {Failure.WithoutParameter(e)}", ExitCode.Unusable, e);
+        }
     }
 
     public static TpqClientOptions ClientOptions(GlobalOptions options)

@@ -23,6 +23,8 @@ static partial class StandardOutput
     public static Task WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        if (!StandardStreams.HasOutput)
+            throw new CliException("Could not write to standard output: it is closed.", ExitCode.ConsumerFailed);
         return Task.Run(() => Write(bytes.Span), cancellationToken).WaitAsync(cancellationToken);
     }
 

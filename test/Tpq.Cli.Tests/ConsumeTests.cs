@@ -89,7 +89,7 @@ public sealed class ConsumeTests(Server server) : CommandTest(server)
     {
         await NewQueueAsync("orders");
         Assert.Equal(
-            $"Could not read from queue \"nope\": there is no such queue in database \"{Server.Database}\" (tpq create nope makes it)\n",
+            $"Could not read from queue \"nope\": there is no such queue in database \"{Server.Database}\" (tpq create --schema={Schema} nope makes it)\n",
             (await RunAsync("consume", "orders", "nope")).With(3).Error);
     }
 
@@ -99,6 +99,27 @@ public sealed class ConsumeTests(Server server) : CommandTest(server)
         await NewQueueAsync("orders", "1", "2", "3");
         Assert.Equal("1\n2\n", (await RunAsync("consume", "orders", "--count=2")).With(0).Output);
         Assert.Equal("3\n", (await RunAsync("consume", "orders", "--count=2", "--wait=0.2")).With(0).Output);
+    }
+
+    [Theory]
+    [InlineData("--count=300")]
+    [InlineData("--follow", "--wait=0.2")]
+    public async Task Consume_RemovesManyAtOnce_WhenItWritesMany(params string[] options)
+    {
+        string[] messages = [.. Enumerable.Range(0, 300).Select(n => $"{n}")];
+        await NewQueueAsync("orders", messages);
+        await NewQueueAsync("empty");
+        await ExecuteAsync(
+            $"""
+            CREATE TABLE {Schema}.commits (xact xid8);
+            CREATE FUNCTION {Schema}.note() RETURNS trigger LANGUAGE plpgsql AS
+              $$ BEGIN INSERT INTO {Schema}.commits VALUES (pg_current_xact_id()); RETURN NULL; END $$;
+            CREATE TRIGGER note AFTER DELETE ON {Schema}.tpq_orders FOR EACH ROW EXECUTE FUNCTION {Schema}.note();
+            """);
+        Ended ended = (await RunAsync(["consume", "empty", "orders", .. options])).With(0);
+        Assert.Equal(string.Concat(messages.Select(m => m + "\n")), ended.Output);
+        Assert.Equal(300L, await ScalarAsync<long>($"SELECT count(*) FROM {Schema}.commits"));
+        Assert.InRange(await ScalarAsync<long>($"SELECT count(DISTINCT xact) FROM {Schema}.commits"), 3, 20);
     }
 
     [Fact]

@@ -28,6 +28,55 @@ public sealed class FailureTests(Server server) : CommandTest(server)
         Assert.StartsWith("Could not list the queues: ", error);
     }
 
+    [Theory]
+    [InlineData("put one into TPQ_URL, or into TPQ_PASS where TPQ_URL is not set.\n", false)]
+    [InlineData("put one into --url, as into TPQ_URL and TPQ_PASS.\n", true)]
+    public async Task Command_SaysThatAPasswordIsMissing_WhenTheServerWantsOne(string end, bool asOption)
+    {
+        string url = new UriBuilder(Server.Url) { Password = "" }.Uri.AbsoluteUri;
+        ProcessStartInfo start = Command(["consume", "orders", .. asOption ? [$"--url={url}"] : Array.Empty<string>()]);
+        start.Environment["TPQ_URL"] = url;
+        // Where there is no .pgpass.
+        start.Environment["HOME"] = Folder;
+        using var running = new Running(start);
+        string error = OneLine((await running.EndAsync()).With(3));
+        Assert.Contains(" wants a password, and none was given: ", error);
+        Assert.EndsWith(end, error);
+    }
+
+    [Theory]
+    [InlineData("TPQ_TABLE_PREFIX is longer than 56 bytes", "list")]
+    [InlineData("TPQ_TABLE_PREFIX cannot be used: The table prefix", "list", "--url=postgresql://127.0.0.1:1/x")]
+    [InlineData("TPQ_TABLE_PREFIX cannot be used: The table prefix", "schema", "orders")]
+    public async Task Command_NamesTheVariable_WhenThePrefixIsTooLong(string sentence, params string[] args)
+    {
+        ProcessStartInfo start = Command(args);
+        start.Environment["TPQ_TABLE_PREFIX"] = new string('p', 57);
+        using var running = new Running(start);
+        Assert.StartsWith(sentence, OneLine((await running.EndAsync()).With(3)));
+    }
+
+    [Theory]
+    [InlineData("--url=http://x")]
+    [InlineData("--url=nonsense")]
+    [InlineData("--url=Database=x")]
+    public async Task Command_NamesTheOption_WhenTheUrlIsWrong(string url) =>
+        Assert.Matches("^--url (is|names) ", OneLine((await RunAsync("list", url)).With(3)));
+
+    [Theory]
+    [InlineData("(tpq create --prefix=job. 'my queue' makes it)", "--prefix=job.", "my queue")]
+    [InlineData("(tpq create --prefix='' -- -odd makes it)", "--prefix=", "--", "-odd")]
+    [InlineData("(tpq create orders makes it)", "orders")]
+    public async Task Hint_HasTheOptionsThatWereGiven(string hint, params string[] args)
+    {
+        ProcessStartInfo start = Command(["count", .. args]);
+        start.ArgumentList.RemoveAt(1);
+        start.ArgumentList.RemoveAt(1);
+        start.Environment["TPQ_TABLE_PREFIX"] = $"{Schema}_";
+        using var running = new Running(start);
+        Assert.Contains(hint, (await running.EndAsync()).With(3).Error);
+    }
+
     [Fact]
     public async Task Command_SaysWhatTheServerSays_WhenItIsRefused()
     {

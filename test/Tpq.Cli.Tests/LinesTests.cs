@@ -35,6 +35,16 @@ public sealed class LinesTests(Server server) : CommandTest(server)
             [1, line.Length, 1], await ScalarAsync<int[]>($"SELECT array_agg(length(data::text) ORDER BY id) FROM {Schema}.tpq_orders"));
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("\n\n")]
+    public async Task Lines_NamesTheMissingQueue_WhenThereIsNoLineEither(string input)
+    {
+        Assert.Contains("queue \"nope\": there is no such queue", (await RunAsync(input, ["produce", "nope", "--lines"])).With(3).Error);
+        await NewQueueAsync("orders");
+        Assert.Equal("Put 0 messages into queue \"orders\".\n", (await RunAsync(input, ["produce", "orders", "--lines"])).With(0).Error);
+    }
+
     [Fact]
     public async Task Lines_SaysNothing_WhenQuiet()
     {

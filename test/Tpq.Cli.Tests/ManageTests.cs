@@ -60,6 +60,17 @@ public sealed class ManageTests(Server server) : CommandTest(server)
         Assert.False(await Client.Queue("orders").ExistsAsync(Token));
     }
 
+    [Theory]
+    [InlineData("id bigint PRIMARY KEY, other int")]
+    [InlineData("id bigint PRIMARY KEY, data json) PARTITION BY RANGE (id")]
+    public async Task Drop_Refuses_WhatIsNoQueue(string columns)
+    {
+        await ExecuteAsync($"CREATE TABLE {Schema}.tpq_mine ({columns})");
+        string error = (await RunAsync("drop", "mine", "--yes")).With(3).Error;
+        Assert.StartsWith($"Could not drop queue \"mine\": table \"{Schema}\".\"tpq_mine\" is not a queue: ", error);
+        Assert.Equal(1L, await ScalarAsync<long>($"SELECT count(*) FROM pg_class WHERE relname = 'tpq_mine' AND relnamespace = '{Schema}'::regnamespace"));
+    }
+
     [Fact]
     public async Task Clear_WantsYes_WhereThereIsNoTerminal()
     {

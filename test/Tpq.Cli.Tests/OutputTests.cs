@@ -81,6 +81,40 @@ public sealed class OutputTests(Server server) : CommandTest(server)
         Assert.Equal("first\n1\n2\nlast\n", await File.ReadAllTextAsync(FilePath("out"), Token));
     }
 
+    [Theory]
+    [InlineData(">&-")]
+    [InlineData("<&- >&-")]
+    [InlineData("<&- >&- --count=2")]
+    public async Task Consume_LeavesTheMessage_WhenStandardOutputIsClosed(string closed)
+    {
+        await NewQueueAsync("orders", "1", "2");
+        Ended ended = (await BashAsync($"$TPQ consume orders {closed}")).With(4);
+        Assert.Equal("Could not write to standard output: it is closed.\n", ended.Error);
+        Assert.Equal(["1", "2"], await StoredAsync("orders"));
+    }
+
+    [Theory]
+    [InlineData("2>/dev/full")]
+    [InlineData("2>&-")]
+    [InlineData("--debug 2>/dev/full")]
+    public async Task Words_AreDropped_WhenStandardErrorCannotBeWritten(string options)
+    {
+        await NewQueueAsync("orders", "1");
+        Assert.Equal("1\n", (await BashAsync($"$TPQ consume orders {options}")).With(0).Output);
+        (await BashAsync($"$TPQ consume orders {options}")).With(1);
+        (await BashAsync($"$TPQ drop orders --yes {options}")).With(0);
+        (await BashAsync($"$TPQ count orders {options}")).With(3);
+        (await BashAsync($"$TPQ nonsense {options}")).With(2);
+        Assert.False(await Client.Queue("orders").ExistsAsync(Token));
+    }
+
+    [Theory]
+    [InlineData("--help")]
+    [InlineData("consume --help")]
+    [InlineData("--version")]
+    public async Task Help_Exits4_WhenTheDiskIsFull(string words) => Assert.Equal(
+        "Could not write to standard output: No space left on device.\n", (await BashAsync($"${{TPQ%% --schema*}} {words} >/dev/full")).With(4).Error);
+
     static async Task<bool> DisposedAsync(TpqDelivery delivery)
     {
         await delivery.DisposeAsync();

@@ -50,6 +50,10 @@ public sealed class PrivateServerTests(Server server) : CommandTest(server)
     }
 
     [Fact]
+    public async Task Dev_UsesAFreePort_WhenItIs0() =>
+        Assert.DoesNotMatch(":0/", (await RunAsync("dev", "--offline", "--port=0", "--", "sh", "-c", "echo $TPQ_URL")).With(0).Output);
+
+    [Fact]
     public async Task Dev_PassesCtrlCOnAndStopsTheServerAfterTheCommand()
     {
         using Running running = StartOnTerminal("exec $TPQ dev --offline -- bash -c 'trap \"echo trapped; exit 3\" INT; echo url=$TPQ_URL.; while :; do sleep 0.1; done'");
@@ -105,6 +109,10 @@ public sealed class PrivateServerTests(Server server) : CommandTest(server)
         Assert.Contains($"Working in database \"{Server.Database}\"", ended.Error);
         Assert.Equal(0L, await TablesAsync());
     }
+
+    [Fact]
+    public async Task Demo_WritesItsTableAsJson_WhenAskedTo() => Assert.Equal(
+        "[{\"put\":400,\"done\":400,\"done_twice\":0,\"lost\":0,\"waiting\":0}]\n", (await RunAsync("demo", "--json")).With(0).Output);
 
     [Fact]
     public async Task Demo_LeavesNothingBehind_WhenInterrupted()

@@ -38,10 +38,29 @@ public sealed class ProduceTests(Server server) : CommandTest(server)
     {
         Ended missing = (await RunAsync("1", ["produce", "orders"])).With(3);
         Assert.Equal(
-            $"Could not write to queue \"orders\": there is no such queue in database \"{Server.Database}\" (tpq create orders makes it)\n", missing.Error);
+            $"Could not write to queue \"orders\": there is no such queue in database \"{Server.Database}\" (tpq create --schema={Schema} orders makes it)\n",
+            missing.Error);
         (await RunAsync("1", ["produce", "orders", "--create"])).With(0);
         (await RunAsync("2", ["produce", "orders", "--create"])).With(0);
         Assert.Equal(["1", "2"], await StoredAsync("orders"));
+    }
+
+    [Fact]
+    public async Task Produce_LeavesNoQueueBehind_WhenTheInputIsNotJson()
+    {
+        string error = (await RunAsync("{\"a\":1,}", ["produce", "orders", "--create"])).With(2).Error;
+        Assert.Equal("Could not write to queue \"orders\": not a JSON value: a comma before a closing bracket (line 1, column 8).\n", error);
+        Assert.False(await Client.Queue("orders").ExistsAsync(Token));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("--lines")]
+    public async Task Produce_Fails_WhenStandardInputIsClosed(string options)
+    {
+        await NewQueueAsync("orders");
+        Ended ended = (await BashAsync($"$TPQ produce orders {options} <&-")).With(2);
+        Assert.Equal("Could not read standard input: it is closed.\n", ended.Error);
     }
 
     [Theory]

@@ -70,9 +70,10 @@ static class ConsumeCommand
 
         return await Session.RunAsync(parse, new Intent("read from", names), session => new Consumption(
             session,
-            [.. names.Select(session.Client.Queue)],
+            new Taker(
+                [.. names.Select(session.Client.Queue)],
+                parse.GetValue(WaitFor) ?? (parse.GetValue(Follow) ? Timeout.InfiniteTimeSpan : TimeSpan.Zero)),
             new Handler(Format(parse), command.Length > 0 ? command : null, line),
-            parse.GetValue(WaitFor) ?? (parse.GetValue(Follow) ? Timeout.InfiniteTimeSpan : TimeSpan.Zero),
             parse.GetValue(Follow) ? null : parse.GetValue(Count) ?? 1).RunAsync(cancellationToken));
     }
 

@@ -22,7 +22,7 @@ static partial class DevCommand
         HelpName = "folder",
     };
 
-    static readonly Option<int?> Port = Number.Option("--port", "The port on 127.0.0.1. Default: a free one.", most: 65535);
+    static readonly Option<int?> Port = Number.Option("--port", "The port on 127.0.0.1. Default: 0, a free one.", least: 0, most: 65535);
     static readonly Option<bool> Offline = PrivateServer.OfflineOption();
 
     public static Command Create()

@@ -4,6 +4,8 @@ namespace Tpq.Cli.Commands;
 
 static class ProduceCommand
 {
+    static readonly Intent Intent = new("write to");
+
     static readonly Argument<string> Queue = QueueArgument.Create();
 
     static readonly Option<string> File = new("--file")
@@ -35,7 +37,7 @@ static class ProduceCommand
             if (result.GetResult(Batch) is not null && !result.GetValue(Lines))
                 result.AddError("--batch is for --lines.");
         });
-        command.OnQueue(Queue, "write to", RunAsync);
+        command.OnQueue(Queue, Intent.Action, RunAsync);
         return command;
     }
 
@@ -45,9 +47,16 @@ static class ProduceCommand
         if (parse.GetValue(Lines))
             return await PutLinesAsync(parse, session, queue, input, cancellationToken);
         ReadOnlyMemory<byte> message = await input.ReadMessageAsync(cancellationToken);
-        if (parse.GetValue(CreateQueue))
+        try
+        {
+            await queue.PutAsync(message, cancellationToken);
+        }
+        // Only now: what is no JSON leaves no queue behind.
+        catch (TpqQueueNotFoundException) when (parse.GetValue(CreateQueue))
+        {
             await queue.CreateAsync(cancellationToken: cancellationToken);
-        await queue.PutAsync(message, cancellationToken);
+            await queue.PutAsync(message, cancellationToken);
+        }
         return ExitCode.Done;
     }
 
@@ -73,6 +82,9 @@ static class ProduceCommand
             await Console.Error.WriteLineAsync(put.HowFar);
             throw;
         }
+        // Without a message nothing has looked for the queue.
+        if (put.Committed == 0 && !await queue.ExistsAsync(cancellationToken))
+            throw new CliException(Failure.MissingQueue(Intent, session.Options, queue.Name, session.Database), ExitCode.Unusable);
         session.Say($"Put {Display.Messages(put.Committed)} into queue {Display.Quote(queue.Name)}.");
         return ExitCode.Done;
     }

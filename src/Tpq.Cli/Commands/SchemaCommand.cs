@@ -23,7 +23,7 @@ static class SchemaCommand
             GlobalOptions options = GlobalOptions.Read(parse);
             return Failure.GuardAsync(options, async () =>
             {
-                await using var client = new TpqClient(NoDatabase, Session.ClientOptions(options));
+                await using var client = Session.Connect(NoDatabase, Session.ClientOptions(options), options);
                 string script = client.Queue(parse.GetRequiredValue(Queue)).CreateScript(NotifyOption.Read(parse, Notify));
                 await StandardOutput.WriteTextAsync(script.TrimEnd() + "\n", cancellationToken);
                 return ExitCode.Done;

@@ -8,7 +8,9 @@ namespace Tpq.Cli.Demo;
 /// Puts a file of orders into a queue, lets several consumers work on it, one of which fails midway, and checks the books: every order is
 /// done, and none twice.
 /// </summary>
-sealed class Demonstration(Session session)
+/// <param name="session">The database.</param>
+/// <param name="json">Whether the closing table is JSON.</param>
+sealed class Demonstration(Session session, bool json)
 {
     const int Consumers = 4;
 
@@ -49,14 +51,29 @@ sealed class Demonstration(Session session)
         (long entries, long orders) = await ledger.CountAsync(cancellationToken);
         long waiting = await queue.CountAsync(cancellationToken);
         long twice = entries - orders, lost = put - orders - waiting;
-        var table = new Table("put", "done", "done twice", "lost", "waiting");
-        table.Add([.. new[] { put, orders, twice, lost, waiting }.Select(Display.Count)]);
-        await table.WriteAsync(cancellationToken);
+        await WriteAsync([("put", put), ("done", orders), ("done twice", twice), ("lost", lost), ("waiting", waiting)], cancellationToken);
         bool balanced = orders == put && twice == 0;
         session.Say(balanced
             ? $"Every order is done, and none twice. It took {Stopwatch.GetElapsedTime(start).TotalSeconds:0.0} s."
             : "The books do not balance.");
         return balanced ? ExitCode.Done : ExitCode.ConsumerFailed;
+    }
+
+    Task WriteAsync((string Name, long Number)[] books, CancellationToken cancellationToken)
+    {
+        if (json)
+        {
+            return Table.WriteJsonAsync(writer =>
+            {
+                writer.WriteStartObject();
+                foreach ((string name, long number) in books)
+                    writer.WriteNumber(name.Replace(' ', '_'), number);
+                writer.WriteEndObject();
+            }, cancellationToken);
+        }
+        var table = new Table([.. books.Select(b => b.Name)]);
+        table.Add([.. books.Select(b => Display.Count(b.Number))]);
+        return table.WriteAsync(cancellationToken);
     }
 
     /// <summary>Also after Ctrl+C: the database may be one that stays.</summary>

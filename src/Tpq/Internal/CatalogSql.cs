@@ -5,11 +5,11 @@ static class CatalogSql
 {
     /// <summary>
     /// What makes a table a queue: its primary key is a bigint called id alone, it has data of type json, and nothing that no version of tpq
-    /// knows. Used with <c>c</c> as the row of pg_class.
+    /// knows. No version has made a partitioned table. Used with <c>c</c> as the row of pg_class.
     /// </summary>
     const string IsQueue =
         """
-        c.relkind IN ('r', 'p')
+        c.relkind = 'r'
         AND EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
                     WHERE i.indrelid = c.oid AND i.indisprimary AND i.indnkeyatts = 1
                       AND a.attname = 'id' AND a.atttypid = 'pg_catalog.int8'::regtype)

@@ -35,7 +35,23 @@ sealed class Configuration(Func<string, string?> environment, ILogger logger)
     }
 
     /// <summary>Null where the variable is not set; it may be set to nothing, which is the empty prefix.</summary>
-    public string? GivenTablePrefix => environment(TablePrefix);
+    /// <exception cref="TpqConfigurationException">It leaves no room for a queue's name, or cannot be a name.</exception>
+    public string? GivenTablePrefix
+    {
+        get
+        {
+            string? prefix = environment(TablePrefix);
+            try
+            {
+                return string.IsNullOrEmpty(prefix) || Identifier.Measure(prefix, "table prefix", TablePrefix) <= QueueName.MaxPrefixBytes ? prefix
+                    : throw new TpqConfigurationException($"{TablePrefix} is longer than {QueueName.MaxPrefixBytes} bytes, the most that a table prefix can have.");
+            }
+            catch (ArgumentException)
+            {
+                throw new TpqConfigurationException($"{TablePrefix} has a character that PostgreSQL cannot store in a name.");
+            }
+        }
+    }
 
     /// <exception cref="TpqConfigurationException">Nothing is set, or something is wrong.</exception>
     public NpgsqlConnectionStringBuilder Read()

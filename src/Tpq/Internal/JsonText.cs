@@ -71,6 +71,9 @@ static class JsonText
         // The reader's own sentence, up to the position that it appends and that we say in our own way.
         int end = e.Message.IndexOf(" LineNumber:", StringComparison.Ordinal);
         string reason = end < 0 ? e.Message : e.Message[..end];
+        // That sentence goes on about options of the reader.
+        if (reason.Contains("trailing comma", StringComparison.Ordinal))
+            return "a comma before a closing bracket";
         return char.ToLowerInvariant(reason[0]) + reason[1..].TrimEnd('.');
     }
 
