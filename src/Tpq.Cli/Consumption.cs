@@ -1,3 +1,5 @@
+using Tpq.Internal;
+
 namespace Tpq.Cli;
 
 /// <summary>
@@ -87,7 +89,7 @@ sealed class Consumption(Session session, Taker taker, Handler handler, int? cou
             _pause = FirstPause;
             return number;
         }
-        catch (Exception e) when (count is null && (e is TpqException || ConnectionLoss.Is(e)))
+        catch (Exception e) when (count is null && (e is TpqException || Fault.IsConnectionLoss(e)))
         {
             await PauseAsync(NotRemoved(e, first, last), cancellationToken);
             return 0;

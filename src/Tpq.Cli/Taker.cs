@@ -1,3 +1,5 @@
+using Tpq.Internal;
+
 namespace Tpq.Cli;
 
 /// <summary>Takes from the first of several queues that has something.</summary>
@@ -29,7 +31,7 @@ sealed class Taker(IReadOnlyList<TpqQueue> queues, TimeSpan wait)
                 if (found is not null || left <= TimeSpan.Zero)
                     return found;
             }
-            catch (Exception e) when (_hasReachedDatabase && left > TimeSpan.Zero && ConnectionLoss.Is(e))
+            catch (Exception e) when (_hasReachedDatabase && left > TimeSpan.Zero && Fault.IsConnectionLoss(e))
             {
                 // As the library's wait for one queue: the server is back in a moment, and what was being taken is in its queue.
             }
