@@ -45,16 +45,21 @@ sealed class Subscription : IDisposable
     {
         TaskCompletionSource? bell = _queue.Sleepers.Guarded(() =>
             _bell = IsRung ? null : new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
-        if (bell is not null)
+        if (bell is not null && _queue.Sleepers.WantDoorman)
+            _listener.Attend(_queue);
+        try
         {
-            if (_queue.Sleepers.WantDoorman)
-                _listener.Attend(_queue);
-            using var timer = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            await Task.WhenAny(bell.Task, Task.Delay(atMost == TimeSpan.MaxValue ? Timeout.InfiniteTimeSpan : atMost, _time, timer.Token)).ConfigureAwait(false);
-            await timer.CancelAsync().ConfigureAwait(false);
+            if (bell is not null)
+                await bell.Task.WaitAsync(atMost == TimeSpan.MaxValue ? Timeout.InfiniteTimeSpan : atMost, _time, cancellationToken).ConfigureAwait(false);
         }
-        _queue.Sleepers.Guarded(() => (_bell, _owesLook, IsRung) = (null, _owesLook || IsRung, false));
-        cancellationToken.ThrowIfCancellationRequested();
+        catch (TimeoutException)
+        {
+            // Nobody rang.
+        }
+        finally
+        {
+            _queue.Sleepers.Guarded(() => (_bell, _owesLook, IsRung) = (null, _owesLook || IsRung, false));
+        }
     }
 
     /// <summary>To be called after each look, which was made after <see cref="WaitAsync"/> had returned.</summary>
