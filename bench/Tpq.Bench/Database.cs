@@ -25,17 +25,17 @@ sealed class Database(string connectionString, string applicationSuffix = "") : 
 
     public string Url => $"postgresql://{User}:{Password}@{Host}:{Port}/{Name}";
 
-    /// <summary>What a system connects with; the rest of its settings are its own.</summary>
-    public NpgsqlConnectionStringBuilder ConnectionString(string application) => applicationSuffix.Length == 0
-        ? new(_settings.ConnectionString) { ApplicationName = application, MaxPoolSize = 100 }
-        // What a pool has left over from a start is not what is held while waiting.
-        : new(_settings.ConnectionString)
-        {
-            ApplicationName = application + applicationSuffix,
-            MaxPoolSize = 150,
-            ConnectionIdleLifetime = 2,
-            ConnectionPruningInterval = 1,
-        };
+    /// <summary>
+    /// What a system connects with; the rest of its settings are its own. A pool gives back soon what it does not use: the connections of
+    /// ten systems together are too many, and what is left over from a start is not what is held while waiting.
+    /// </summary>
+    public NpgsqlConnectionStringBuilder ConnectionString(string application) => new(_settings.ConnectionString)
+    {
+        ApplicationName = application + applicationSuffix,
+        MaxPoolSize = 100,
+        ConnectionIdleLifetime = 2,
+        ConnectionPruningInterval = 1,
+    };
 
     public Task<NpgsqlConnection> ConnectAsync(CancellationToken cancellationToken) => _onlooker.OpenConnectionAsync(cancellationToken).AsTask();
 

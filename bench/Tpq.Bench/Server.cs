@@ -8,7 +8,7 @@ sealed class Server : IAsyncDisposable
 {
     static readonly Dictionary<string, string> Chosen = new()
     {
-        ["max_connections"] = "300",
+        ["max_connections"] = "500",
         ["shared_buffers"] = "1GB",
         ["max_wal_size"] = "8GB",
         ["fsync"] = "on",

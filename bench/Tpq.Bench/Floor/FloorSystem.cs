@@ -69,8 +69,12 @@ sealed class FloorSystem : QueueSystem
     public override Task FillAsync(long count, CancellationToken cancellationToken) => Database.FillAsync(
         $"INSERT INTO floor (data) SELECT '{Payload.Plain}'::json FROM generate_series(1, {count})", cancellationToken);
 
-    public override Task<double> PutAsync(int producers, Window window, CancellationToken cancellationToken) =>
-        _pgbench.RateAsync($"{Put};\n", producers, window, cancellationToken);
+    public override async Task<double> PutAsync(int producers, Window window, CancellationToken cancellationToken)
+    {
+        await RenewAsync(cancellationToken);
+        await using var producing = new Consumption(stop => _pgbench.RunUntilAsync($"{Put};\n", producers, stop), cancellationToken);
+        return await producing.RateAsync(() => CountPutAsync(cancellationToken), window, cancellationToken);
+    }
 
     public override Task PutCountAsync(int count, CancellationToken cancellationToken) =>
         _pgbench.RunCountAsync($"{Put};\n", count, cancellationToken);
@@ -79,7 +83,7 @@ sealed class FloorSystem : QueueSystem
         _psql.CopyRateAsync("floor", count, cancellationToken);
 
     public override Task<double> GetManyAsync(int batch, Window window, CancellationToken cancellationToken) => batch == 1
-        ? _pgbench.RateAsync(TakeScript, 1, window, cancellationToken)
+        ? _pgbench.RateAsync(TakeScript, window, cancellationToken)
         : throw new NotPossibleException("a batch is one statement, whose result pgbench cannot read");
 
     public override Task GetCountAsync(int count, CancellationToken cancellationToken) =>
@@ -97,4 +101,8 @@ sealed class FloorSystem : QueueSystem
 
     public override Task<double> PutToConsumersAsync(int producers, int consumers, Window window, CancellationToken cancellationToken) =>
         consumers == 0 ? PutAsync(producers, window, cancellationToken) : throw new NotPossibleException("nothing wakes the bare statements");
+
+    /// <summary>pgbench tells nothing until it ends.</summary>
+    Task<long> CountPutAsync(CancellationToken cancellationToken) =>
+        Database.ScalarAsync<long>("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM floor_id_seq", cancellationToken);
 }

@@ -1,9 +1,12 @@
+using System.Diagnostics;
+
 namespace Tpq.Bench.Measuring;
 
-/// <summary>Consumers that work beside what is measured, until disposed.</summary>
+/// <summary>Work that goes on beside what is measured, until disposed: consumers mostly.</summary>
 sealed class Consumption : IAsyncDisposable
 {
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(10);
 
     readonly CancellationTokenSource _stop;
     readonly Task _work;
@@ -24,6 +27,26 @@ sealed class Consumption : IAsyncDisposable
         {
             _stop.Dispose();
         }
+    }
+
+    /// <summary>How much a count that the work makes grows in a second.</summary>
+    public async Task<double> RateAsync(Func<Task<long>> countAsync, Window window, CancellationToken cancellationToken)
+    {
+        long begin = Stopwatch.GetTimestamp();
+        // Until it has connected.
+        while (await countAsync() == 0)
+        {
+            await ThrowIfEndedAsync();
+            if (Stopwatch.GetElapsedTime(begin) > Patience)
+                throw new TimeoutException($"nothing happened within {Patience.TotalSeconds:0} s");
+            await Task.Delay(Interval, cancellationToken);
+        }
+        await Task.Delay(window.Warmup, cancellationToken);
+        (long before, long start) = (await countAsync(), Stopwatch.GetTimestamp());
+        await Task.Delay(window.Length, cancellationToken);
+        double rate = (await countAsync() - before) / Stopwatch.GetElapsedTime(start).TotalSeconds;
+        await ThrowIfEndedAsync();
+        return rate;
     }
 
     /// <summary>Lets an error of the consumers through, now and not only at the end.</summary>

@@ -31,7 +31,7 @@ sealed class TpqSystem : InProcessSystem
         "queue created with `notify: auto`, the default",
         "put: `PutAsync(string)`; bulk put: `PutManyAsync(IEnumerable<string>)`",
         "get: `ConsumeAsync`, one call for each consumer, whose handler inserts through the delivery's connection and transaction; batches: `GetManyAsync` and `CommitAsync`, single: `GetAsync` and `CommitAsync`",
-        "Npgsql: `Maximum Pool Size=100;Max Auto Prepare=32;No Reset On Close=true`",
+        "Npgsql: `Maximum Pool Size=150;Max Auto Prepare=32;No Reset On Close=true`",
     ];
 
     public override async Task InstallAsync(CancellationToken cancellationToken)
@@ -108,6 +108,7 @@ sealed class TpqSystem : InProcessSystem
     {
         NpgsqlConnectionStringBuilder settings = database.ConnectionString(SystemName);
         settings.MaxAutoPrepare = 32;
+        settings.MaxPoolSize = 150;
         settings.NoResetOnClose = true;
         return settings.ConnectionString;
     }
