@@ -21,11 +21,11 @@ static class CommandLine
         Arity = ArgumentArity.OneOrMore,
     };
 
-    static readonly Option<bool> Quick = new("--quick") { Description = "Everything in about two minutes; the figures say little." };
+    static readonly Option<bool> Quick = new("--quick") { Description = "Every scenario in about two minutes, without the peers unless --systems names them; the figures say little." };
 
     static readonly Option<string?> SystemNames = new("--systems")
     {
-        Description = $"Only these, separated by commas: {string.Join(',', Catalog.Names)}.",
+        Description = $"Only these, separated by commas: {string.Join(',', Catalog.Names)}; or all. Default: all, with --quick {string.Join(',', Catalog.Own)}.",
         HelpName = "names",
     };
 
@@ -67,7 +67,12 @@ static class CommandLine
         char[] known = [.. ScenarioCatalog.Create(conditions).Select(scenario => scenario.Letter)];
         if (words.FirstOrDefault(word => word != All && (word.Length != 1 || !known.Contains(word[0]))) is { } unknown)
             return Complain($"There is no scenario {unknown}: {All}, {string.Join(", ", known)}.");
-        string[] systems = parse.GetValue(SystemNames)?.Split(',') ?? [.. Catalog.Names];
+        string[] systems = parse.GetValue(SystemNames) switch
+        {
+            null => [.. conditions.Quick ? Catalog.Own : Catalog.Names],
+            All => [.. Catalog.Names],
+            string names => names.Split(','),
+        };
         if (systems.Except(Catalog.Names).FirstOrDefault() is { } stranger)
             return Complain($"There is no system {stranger}: {string.Join(", ", Catalog.Names)}.");
 

@@ -17,7 +17,7 @@ sealed record Conditions(bool Quick, int Rounds, TimeSpan Length)
     public Window Window => new(TimeSpan.FromSeconds(Quick ? 0.2 : 1), Length);
 
     /// <summary>For what is shown second by second.</summary>
-    public Window Long => new(TimeSpan.FromSeconds(Quick ? 0.2 : 1), Length * (Quick ? 6 : 12));
+    public Window Long => new(TimeSpan.FromSeconds(Quick ? 0.2 : 1), Length * (Quick ? 5 : 12));
 
     /// <summary>For latency under sparse traffic, and for waiting.</summary>
     public TimeSpan Calm => Length * 4;
@@ -26,9 +26,12 @@ sealed record Conditions(bool Quick, int Rounds, TimeSpan Length)
 
     public int CountedMessages => Quick ? 300 : 5_000;
 
-    public IReadOnlyList<int> Backlogs => Quick ? [1_000, 100_000, 1_000_000] : [1_000, 1_000_000, 10_000_000];
+    /// <summary>How many producers, or consumers, work at once.</summary>
+    public IReadOnlyList<int> Workers => Quick ? [1, 8] : [1, 8, 32];
 
-    public int Starts => Quick ? 5 : 20;
+    public IReadOnlyList<int> Backlogs => Quick ? [1_000, 100_000] : [1_000, 1_000_000, 10_000_000];
+
+    public int Starts => Quick ? 3 : 20;
 
     public string Words => string.Create(CultureInfo.InvariantCulture,
         $"{Rounds} {(Rounds == 1 ? "round" : "rounds")}, {Length.TotalSeconds} s a measurement after {Window.Warmup.TotalSeconds} s of warm-up{(Quick ? ", quick" : "")}");

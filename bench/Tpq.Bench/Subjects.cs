@@ -28,7 +28,8 @@ sealed class Subjects(Server server, IReadOnlyList<string> names, Conditions con
         try
         {
             await system.InstallAsync(cancellationToken);
-            if (rehearse)
+            // Where a run is quick, only the first start of a system is worth the time.
+            if (rehearse && (key.Length == 0 || !conditions.Quick))
                 await new Rehearsal(system, conditions).RunAsync(cancellationToken);
         }
         catch

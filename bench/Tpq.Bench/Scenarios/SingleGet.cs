@@ -7,8 +7,6 @@ namespace Tpq.Bench.Scenarios;
 
 sealed class SingleGet(Conditions conditions) : SystemScenario(conditions)
 {
-    static readonly int[] Consumers = [1, 8, 32];
-
     public override char Letter => 'b';
 
     public override string Title => "Single get, with one row written";
@@ -17,14 +15,14 @@ sealed class SingleGet(Conditions conditions) : SystemScenario(conditions)
         "Consumers take one message after the other from a backlog that does not run out, and write one row for each, in the transaction "
         + "that removes the message where the system can do that. The rows are counted.";
 
-    public override IReadOnlyList<Table> Tables { get; } =
-        [new("Messages a second", [.. Consumers.Select(n => Column.Of(Name(n)))], FloorSystem.SystemName, TextbookSystem.SystemName)];
+    public override IReadOnlyList<Table> Tables =>
+        [new("Messages a second", [.. Conditions.Workers.Select(n => Column.Of(Name(n)))], FloorSystem.SystemName, TextbookSystem.SystemName)];
 
-    public override IReadOnlyList<Chart> Charts { get; } =
-        [new("get", "Single get, with one row written", "messages a second", [.. Consumers.Select(Name)])];
+    public override IReadOnlyList<Chart> Charts =>
+        [new("get", "Single get, with one row written", "messages a second", [.. Conditions.Workers.Select(Name)])];
 
     protected override IReadOnlyList<Case> Cases =>
-        [.. Consumers.Select(consumers => Case.Of(Name(consumers), async (system, cancellationToken) =>
+        [.. Conditions.Workers.Select(consumers => Case.Of(Name(consumers), async (system, cancellationToken) =>
         {
             if (!system.TakesSingly)
                 throw new NotPossibleException($"{system.Name} gives out whole batches only; see below");

@@ -6,8 +6,6 @@ namespace Tpq.Bench.Scenarios;
 
 sealed class SinglePut(Conditions conditions) : SystemScenario(conditions)
 {
-    static readonly int[] Producers = [1, 8, 32];
-
     public override char Letter => 'a';
 
     public override string Title => "Single put";
@@ -15,13 +13,13 @@ sealed class SinglePut(Conditions conditions) : SystemScenario(conditions)
     public override string Text =>
         "Producers put one message after the other, each in a transaction of its own, and nobody waits for messages.";
 
-    public override IReadOnlyList<Table> Tables { get; } =
-        [new("Messages a second", [.. Producers.Select(n => Column.Of(Name(n)))], FloorSystem.SystemName, TextbookSystem.SystemName)];
+    public override IReadOnlyList<Table> Tables =>
+        [new("Messages a second", [.. Conditions.Workers.Select(n => Column.Of(Name(n)))], FloorSystem.SystemName, TextbookSystem.SystemName)];
 
-    public override IReadOnlyList<Chart> Charts { get; } = [new("put", "Single put", "messages a second", [.. Producers.Select(Name)])];
+    public override IReadOnlyList<Chart> Charts => [new("put", "Single put", "messages a second", [.. Conditions.Workers.Select(Name)])];
 
     protected override IReadOnlyList<Case> Cases =>
-        [.. Producers.Select(producers => Case.Of(Name(producers), async (system, cancellationToken) =>
+        [.. Conditions.Workers.Select(producers => Case.Of(Name(producers), async (system, cancellationToken) =>
         {
             await system.RenewAsync(cancellationToken);
             await system.Database.SettleAsync(cancellationToken);

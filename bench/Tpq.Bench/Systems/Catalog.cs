@@ -17,6 +17,9 @@ static class Catalog
         PgBossSystem.SystemName, GraphileWorkerSystem.SystemName, PgqSystem.SystemName, Wolverine, DotNetWorkQueue,
     ];
 
+    /// <summary>What a quick run takes: the peers take too long to start.</summary>
+    public static IReadOnlyList<string> Own { get; } = [FloorSystem.SystemName, TpqSystem.SystemName, TextbookSystem.SystemName];
+
     /// <param name="name">One of <see cref="Names"/>.</param>
     /// <param name="database">Where it works.</param>
     /// <param name="binDirectory">The folder of PostgreSQL's programs.</param>
