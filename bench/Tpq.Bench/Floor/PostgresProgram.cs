@@ -50,7 +50,7 @@ sealed class PostgresProgram(string name, string binDirectory, Database database
         }
         return process.ExitCode == 0
             ? await output
-            : throw new InvalidOperationException($"{name} ended with {process.ExitCode}: {Last(await error)}");
+            : throw new InvalidOperationException($"{name} ended with {process.ExitCode}: {Reason(await error)}");
     }
 
     /// <summary>Runs it with <c>--version</c>.</summary>
@@ -75,5 +75,11 @@ sealed class PostgresProgram(string name, string binDirectory, Database database
             .Select(folder => System.IO.Path.Combine(folder, name))
             .FirstOrDefault(File.Exists);
 
-    static string Last(string words) => words.Trim().Split('\n')[^1];
+    /// <summary>The first error is the reason; what follows is that it could not go on.</summary>
+    static string Reason(string words)
+    {
+        string[] lines = words.Trim().Split('\n');
+        int first = Math.Max(0, Array.FindIndex(lines, line => line.Contains("error:", StringComparison.Ordinal)));
+        return string.Join(' ', lines.Skip(first).Take(2).Select(line => line.Trim()));
+    }
 }

@@ -25,7 +25,7 @@ sealed class SingleGet(Conditions conditions) : SystemScenario(conditions)
         [.. Conditions.Workers.Select(consumers => Case.Of(Name(consumers), async (system, cancellationToken) =>
         {
             if (!system.TakesSingly)
-                throw new NotPossibleException($"{system.Name} gives out whole batches only; see below");
+                throw new NotPossibleException($"{system.Name} gives out whole batches only");
             long backlog = await Backlogs.FillAsync(system, Conditions.Window, cancellationToken);
             Progress progress = await new Gets(system).WatchAsync(consumers, Conditions.Window, backlog, level: false, cancellationToken);
             return progress.Rate;
