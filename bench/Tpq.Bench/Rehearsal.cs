@@ -1,4 +1,5 @@
 using Tpq.Bench.Measuring;
+using Tpq.Bench.Scenarios;
 using Tpq.Bench.Systems;
 
 namespace Tpq.Bench;
@@ -7,17 +8,14 @@ namespace Tpq.Bench;
 sealed class Rehearsal(QueueSystem system, Conditions conditions)
 {
     const int Workers = 8;
-    const int Backlog = 5_000;
-
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         Window window = conditions.Window with { Length = conditions.Window.Warmup };
         await TryAsync(() => system.PutAsync(Workers, window, cancellationToken));
         await TryAsync(async () =>
         {
-            await system.RenewAsync(cancellationToken);
-            await system.FillAsync(Backlog, cancellationToken);
-            await new Gets(system).WatchAsync(Workers, window, Backlog, level: false, cancellationToken);
+            long backlog = await Backlogs.FillAsync(system, window, cancellationToken);
+            await new Gets(system).WatchAsync(Workers, window, backlog, level: false, cancellationToken);
         });
     }
 

@@ -89,8 +89,17 @@ sealed class FloorSystem : QueueSystem
     public override Task GetCountAsync(int count, CancellationToken cancellationToken) =>
         _pgbench.RunCountAsync(TakeScript, count, cancellationToken);
 
-    public override Task WorkAsync(int consumers, Handler handler, CancellationToken stop) =>
-        _pgbench.RunUntilAsync(WorkScript, consumers, stop);
+    public override async Task WorkAsync(int consumers, Handler handler, CancellationToken stop)
+    {
+        try
+        {
+            await _pgbench.RunUntilAsync(WorkScript, consumers, stop);
+        }
+        catch (InvalidOperationException e) when (e.Message.Contains("expected one row, got 0", StringComparison.Ordinal))
+        {
+            // The backlog is used up, at which pgbench's clients give up.
+        }
+    }
 
     public override Task<IReadOnlyList<Arrival>> FollowAsync(Schedule schedule, int consumers, CancellationToken cancellationToken) =>
         consumers == 1 && schedule.Producers == 1

@@ -9,6 +9,9 @@ static class Palette
 {
     public const double Small = 11;
 
+    /// <summary>The exporter takes text for shorter than the viewer draws it.</summary>
+    const double RoomForText = 40;
+
     public static readonly OxyColor Grid = OxyColor.FromRgb(0xDD, 0xDD, 0xDD);
 
     static readonly OxyColor[] Colors =
@@ -20,10 +23,28 @@ static class Palette
 
     public static OxyColor Shade(int number) => Shades[number % Shades.Length];
 
-    public static PlotModel NewPlot(Chart chart)
+    /// <param name="chart">Whose title it gets.</param>
+    /// <param name="left">Room for the labels of the axis.</param>
+    public static PlotModel NewPlot(Chart chart, double left)
     {
-        var plot = new PlotModel { Title = chart.Title, TitleFontSize = 15, Background = OxyColors.White, PlotAreaBorderColor = Grid };
-        plot.Legends.Add(new Legend { LegendPlacement = LegendPlacement.Outside, LegendPosition = LegendPosition.RightTop });
+        var plot = new PlotModel
+        {
+            Title = chart.Title,
+            TitleFontSize = 15,
+            DefaultFont = "Arial",
+            Background = OxyColors.White,
+            PlotAreaBorderColor = Grid,
+            Padding = new OxyThickness(10, 16, 10, 10),
+            PlotMargins = new OxyThickness(left, double.NaN, double.NaN, double.NaN),
+        };
+        plot.Legends.Add(new Legend
+        {
+            LegendPlacement = LegendPlacement.Outside,
+            LegendPosition = LegendPosition.RightTop,
+            LegendPadding = RoomForText,
+            LegendLineSpacing = 6,
+            LegendItemOrder = chart.OverTime ? LegendItemOrder.Normal : LegendItemOrder.Reverse,
+        });
         return plot;
     }
 
@@ -32,6 +53,7 @@ static class Palette
         Axis axis = chart.Logarithmic ? new LogarithmicAxis { UseSuperExponentialFormat = false } : new LinearAxis { StringFormat = "#,0.##", MaximumPadding = 0.15 };
         axis.Position = position;
         axis.Title = chart.Axis;
+        axis.AxisTitleDistance = 14;
         axis.Minimum = least;
         axis.MajorGridlineStyle = LineStyle.Dot;
         axis.MajorGridlineColor = Grid;

@@ -9,7 +9,7 @@ static class TimeChart
 {
     public static PlotModel Draw(Chart chart, ScenarioResults results)
     {
-        PlotModel plot = Palette.NewPlot(chart);
+        PlotModel plot = Palette.NewPlot(chart, left: 80);
         plot.Axes.Add(new LinearAxis { Position = AxisPosition.Bottom, Title = "seconds", MajorGridlineStyle = LineStyle.Dot, MajorGridlineColor = Palette.Grid });
         plot.Axes.Add(Palette.ValueAxis(chart, AxisPosition.Left, chart.Logarithmic ? double.NaN : 0));
         string[] systems = [.. new Cells(results).Systems];
