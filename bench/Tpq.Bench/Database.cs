@@ -33,8 +33,8 @@ sealed class Database(string connectionString, string applicationSuffix = "") : 
     {
         ApplicationName = application + applicationSuffix,
         MaxPoolSize = 100,
-        ConnectionIdleLifetime = 2,
-        ConnectionPruningInterval = 1,
+        ConnectionIdleLifetime = 10,
+        ConnectionPruningInterval = 5,
     };
 
     public Task<NpgsqlConnection> ConnectAsync(CancellationToken cancellationToken) => _onlooker.OpenConnectionAsync(cancellationToken).AsTask();

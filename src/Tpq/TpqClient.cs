@@ -59,6 +59,7 @@ public sealed class TpqClient : IAsyncDisposable
         if (_tablePrefix.Length > 0 && Identifier.Measure(_tablePrefix, "table prefix", nameof(options)) > QueueName.MaxPrefixBytes)
             throw new ArgumentException($"The table prefix \"{_tablePrefix}\" is longer than {QueueName.MaxPrefixBytes} bytes.", nameof(options));
         Time = options.TimeProvider;
+        Statements = new Statements(Time);
         Logger = LoggerOf(options);
         var settings = new NpgsqlConnectionStringBuilder(dataSource.ConnectionString);
         Database = settings.Database ?? settings.Username;
@@ -93,7 +94,7 @@ public sealed class TpqClient : IAsyncDisposable
 
     internal Listener Listener { get; }
 
-    internal Statements Statements { get; } = new();
+    internal Statements Statements { get; }
 
     internal TimeProvider Time { get; }
 

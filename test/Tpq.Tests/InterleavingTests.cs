@@ -79,4 +79,27 @@ public sealed class InterleavingTests(Server server) : DatabaseTest(server)
         await using TpqDelivery last = (await queue.GetAsync(cancellationToken: Token))!;
         Assert.Equal(["1", "2", "3", "4"], [first.Message.Json, .. batch.Select(m => m.Json), last.Message.Json]);
     }
+
+    /// <summary>Whether it was committed is unknown to the consumer, but message and writes are still one.</summary>
+    [Fact]
+    public async Task AConnectionThatBreaksDuringCommit_IsAnError_AndMessageAndWritesAreOne()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutAsync("1", Token);
+        await ExecuteAsync(
+            $"""
+            CREATE TABLE "{Schema}".slow (id int);
+            CREATE FUNCTION "{Schema}".wait() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(60); RETURN NULL; END';
+            CREATE CONSTRAINT TRIGGER wait AFTER INSERT ON "{Schema}".slow DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION "{Schema}".wait()
+            """);
+        await using TpqDelivery delivery = (await queue.GetAsync(cancellationToken: Token))!;
+        int process = delivery.Connection.ProcessID;
+        await ExecuteAsync(delivery.Connection, $"INSERT INTO \"{Schema}\".slow VALUES (1)");
+        Task commit = delivery.CommitAsync(Token);
+        await EventuallyAsync(() => ScalarAsync<bool>($"SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = {process}"), "it commits");
+        await ExecuteAsync($"SELECT pg_terminate_backend({process}, 10000)");
+        await Assert.ThrowsAnyAsync<NpgsqlException>(() => commit);
+        Assert.Equal(0L, await ScalarAsync<long>("SELECT count(*) FROM slow"));
+        Assert.Equal(["1"], await DrainAsync(queue));
+    }
 }
