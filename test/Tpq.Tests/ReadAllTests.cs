@@ -11,7 +11,9 @@ public sealed class ReadAllTests(Server server) : DatabaseTest(server)
     {
         TpqQueue queue = await NewQueueAsync();
         await queue.PutManyAsync(["1", "2", "3"], Token);
-        await using IAsyncEnumerator<TpqDelivery> reader = queue.ReadAllAsync(Token).GetAsyncEnumerator(Token);
+        // No sweep is due while the clock stands still: a commit does not carry one.
+        await using TpqClient client = NewClient(time: new StoppedTime());
+        await using IAsyncEnumerator<TpqDelivery> reader = client.Queue("orders").ReadAllAsync(Token).GetAsyncEnumerator(Token);
         Assert.True(await reader.MoveNextAsync());
         int process = reader.Current.Connection.ProcessID;
         await reader.Current.CommitAsync(Token);
@@ -121,5 +123,10 @@ public sealed class ReadAllTests(Server server) : DatabaseTest(server)
         });
         Assert.False((await queue.PeekAsync(cancellationToken: Token))[0].Taken);
         Assert.Equal(["2"], await DrainAsync(queue));
+    }
+
+    sealed class StoppedTime : TimeProvider
+    {
+        public override long GetTimestamp() => 0;
     }
 }
