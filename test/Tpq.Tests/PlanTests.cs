@@ -25,7 +25,7 @@ public sealed class PlanTests(Server server) : DatabaseTest(server)
     }
 
     [Fact]
-    public async Task ItIsReadByItsIndex_AtOneMessage_AtAMillion_BackAtNone_AndAtTenMillion()
+    public async Task ItIsReadByItsIndex_AtOneMessage_AtAMillion_BackAtNone_AndAtMillions()
     {
         await NewQueueAsync();
         await using NpgsqlConnection connection = await OpenAsync();
@@ -37,7 +37,7 @@ public sealed class PlanTests(Server server) : DatabaseTest(server)
         // way it is the primary key; a plan that turns out slow when the table fills is made anew, see below.
         await ExecuteAsync(connection, "VACUUM ANALYZE tpq_orders");
         await ExplainAsync(connection, "Bitmap Index Scan");
-        await FillAsync(10_000_000);
+        await FillAsync(Server.IsLarge ? 10_000_000 : 2_000_000);
 
         async Task FillAsync(int count)
         {

@@ -10,6 +10,9 @@ public sealed class Server : IAsyncLifetime
 {
     EmbeddedPostgres? _embedded;
 
+    /// <summary>Whether the tests of load run at their full size.</summary>
+    public static bool IsLarge { get; } = Environment.GetEnvironmentVariable("TPQ_TEST_LARGE") is { Length: > 0 };
+
     public string Url { get; private set; } = "";
 
     /// <summary>For the tests' own statements, which look from outside the client under test.</summary>
