@@ -66,7 +66,7 @@ public sealed class PythonInteropTests(Server server) : DatabaseTest(server)
     [Fact]
     public async Task APutOfPythons_WakesAConsumerHere()
     {
-        string name = $"from python {Guid.NewGuid():N}";
+        string name = $"from_python_{Guid.NewGuid():N}";
         TpqQueue queue = await NewPythonQueueAsync(name);
         await using var python = new PythonTpq(_server.Url, Schema);
         Task<TpqDelivery?> get = queue.GetAsync(TimeSpan.FromMinutes(1), Token);
@@ -95,6 +95,23 @@ public sealed class PythonInteropTests(Server server) : DatabaseTest(server)
         await listening.Task;
         await queue.PutAsync("1", Token);
         Assert.Equal("1", await wait);
+    }
+
+    [Fact]
+    public async Task AQueueThatPythonNamesInUpperCase_IsHereTheOneInLowerCase()
+    {
+        await NewPythonQueueAsync("Orders");
+        await using var python = new PythonTpq(_server.Url, Schema);
+        await python.PutAsync("Orders", "1");
+        TpqQueue queue = Client.Queue("orders");
+        await queue.PutAsync("2", Token);
+        await using (TpqDelivery delivery = (await queue.GetAsync(cancellationToken: Token))!)
+        {
+            Assert.Equal("1", delivery.Message.Json);
+            await delivery.CommitAsync(Token);
+        }
+        Assert.Equal("2", await python.GetAsync("ORDERS"));
+        await Assert.ThrowsAsync<TpqQueueNotFoundException>(() => Client.Queue("Orders").PutAsync("3", Token));
     }
 
     [Fact]

@@ -3,7 +3,7 @@ using NpgsqlTypes;
 
 namespace Tpq.Tests.Fixtures;
 
-/// <summary>A double of the Python tpq: sends exactly its SQL, names spliced in as they are there.</summary>
+/// <summary>A double of the Python tpq: sends exactly its SQL, names spliced in bare, as they are there, so that the server folds them to lower case.</summary>
 sealed class PythonTpq : IAsyncDisposable
 {
     readonly NpgsqlDataSource _dataSource;
@@ -16,13 +16,13 @@ sealed class PythonTpq : IAsyncDisposable
         await using NpgsqlConnection connection = await _dataSource.OpenConnectionAsync();
         await using var command = new NpgsqlCommand(
             $"""
-            CREATE TABLE "tpq_{queue}" (id bigserial PRIMARY KEY, data json NOT NULL);
-            CREATE FUNCTION "tpq_notify_{queue}"() RETURNS trigger LANGUAGE plpgsql AS $$
+            CREATE TABLE tpq_{queue} (id bigserial PRIMARY KEY, data json NOT NULL);
+            CREATE FUNCTION tpq_notify_{queue}() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN
               PERFORM pg_notify('{queue}', '');
               RETURN NEW;
             END $$;
-            CREATE TRIGGER "tpq_insert_{queue}" AFTER INSERT ON "tpq_{queue}" FOR EACH ROW EXECUTE PROCEDURE "tpq_notify_{queue}"();
+            CREATE TRIGGER tpq_insert_{queue} AFTER INSERT ON tpq_{queue} FOR EACH ROW EXECUTE PROCEDURE tpq_notify_{queue}();
             """, connection);
         await command.ExecuteNonQueryAsync();
     }
@@ -30,7 +30,7 @@ sealed class PythonTpq : IAsyncDisposable
     public async Task<long> PutAsync(string queue, string json)
     {
         await using NpgsqlConnection connection = await _dataSource.OpenConnectionAsync();
-        await using var command = new NpgsqlCommand($"INSERT INTO \"tpq_{queue}\" (data) VALUES ($1) RETURNING id", connection);
+        await using var command = new NpgsqlCommand($"INSERT INTO tpq_{queue} (data) VALUES ($1) RETURNING id", connection);
         command.Parameters.Add(new() { Value = json, NpgsqlDbType = NpgsqlDbType.Json });
         return (long)(await command.ExecuteScalarAsync())!;
     }
@@ -39,7 +39,7 @@ sealed class PythonTpq : IAsyncDisposable
     public static async Task<string?> GetAsync(NpgsqlConnection connection, string queue)
     {
         await using var command = new NpgsqlCommand(
-            $"DELETE FROM \"tpq_{queue}\" WHERE id = (SELECT id FROM \"tpq_{queue}\" ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1) RETURNING data",
+            $"DELETE FROM tpq_{queue} WHERE id = (SELECT id FROM tpq_{queue} ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1) RETURNING data",
             connection);
         return (string?)await command.ExecuteScalarAsync();
     }
