@@ -151,7 +151,7 @@ public sealed class TpqClient : IAsyncDisposable
     }
 
     internal QueueState State(string name) =>
-        _queues.GetOrAdd(name, static (n, c) => new QueueState(QueueName.Create(n, c._tablePrefix, c._schema), c.Time), this);
+        _queues.GetOrAdd(name, static (n, c) => new QueueState(QueueName.Create(n, c._tablePrefix, c._schema), c), this);
 
     /// <summary>Counts a consumer, which holds a connection, for as long as the result lives, and warns where the pool is smaller.</summary>
     internal IDisposable CountConsumer()

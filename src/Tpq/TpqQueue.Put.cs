@@ -15,7 +15,10 @@ public sealed partial class TpqQueue
     /// Looked at before the message is sent, never after: a cancelled put may have happened. There is no timeout.
     /// </param>
     /// <returns>The message's id.</returns>
-    /// <remarks>At most 1 GB of UTF-8 and 5,000 levels of nesting. One round trip.</remarks>
+    /// <remarks>
+    /// At most 1 GB of UTF-8 and 5,000 levels of nesting. One round trip. Puts that come while another of this client's into this queue is under way
+    /// share a transaction, and so its commit; each returns when it has committed, and an error is only the one's who caused it.
+    /// </remarks>
     /// <exception cref="TpqInvalidJsonException">It is not one JSON value. Nothing was sent.</exception>
     /// <exception cref="TpqQueueNotFoundException">There is no such queue.</exception>
     /// <exception cref="PostgresException">The server reported an error; nothing was put.</exception>
@@ -92,7 +95,7 @@ public sealed partial class TpqQueue
         NpgsqlBatchCommand statement = PutStatement.Of(Sql, utf8, headers);
         long id = AmbientTransaction.Find(Client) is { } ambient
             ? await ambient.PutAsync(_state, statement, cancellationToken).ConfigureAwait(false)
-            : await OwnTransaction.RunAsync(Client, statement, cancellationToken).ConfigureAwait(false);
+            : await _state.Puts.RunAsync(statement, cancellationToken).ConfigureAwait(false);
         Client.Logger.Written(id, Name);
         return id;
     });

@@ -61,24 +61,32 @@ sealed class OwnTransaction : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs a statement in a transaction of its own, in one round trip, and returns the first value or the number of rows.</summary>
+    /// <summary>Runs a statement in a transaction of its own, in one round trip, and returns its first value, a bigint, or 0 where it has no row.</summary>
     public static async Task<long> RunAsync(TpqClient client, NpgsqlBatchCommand statement, CancellationToken cancellationToken)
     {
         NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
+        return (await RunAsync(client, connection, [statement], cancellationToken).ConfigureAwait(false))[0];
+    }
+
+    /// <summary>Runs statements in one transaction, in one round trip, and returns the first value of each, a bigint, or 0 where it has no row.</summary>
+    public static async Task<long[]> RunAsync(
+        TpqClient client, NpgsqlConnection connection, IReadOnlyList<NpgsqlBatchCommand> statements, CancellationToken cancellationToken)
+    {
         NpgsqlBatch batch = connection.CreateBatch();
-        await using var __ = batch.ConfigureAwait(false);
+        await using var _ = batch.ConfigureAwait(false);
         batch.Timeout = 0;
         batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.Begin));
-        batch.BatchCommands.Add(statement);
+        foreach (NpgsqlBatchCommand statement in statements)
+            batch.BatchCommands.Add(statement);
         batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.CommitGuard));
         batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.Commit));
         using var watch = new CommitWatch(connection);
         await client.Statements.PrepareAsync(batch, cancellationToken).ConfigureAwait(false);
         cancellationToken.ThrowIfCancellationRequested();
-        long result = await ScalarOrRowsAsync(batch, statement).ConfigureAwait(false);
+        long[] results = await ResultsAsync(batch, statements.Count).ConfigureAwait(false);
         watch.ThrowIfOutcomeUnknown();
-        return result;
+        return results;
     }
 
     /// <summary>Takes messages, which it holds then.</summary>
@@ -209,19 +217,20 @@ sealed class OwnTransaction : IAsyncDisposable
             _queue!.Head.Remember(message.Id);
     }
 
-    static async Task<long> ScalarOrRowsAsync(NpgsqlBatch batch, NpgsqlBatchCommand statement)
+    static async Task<long[]> ResultsAsync(NpgsqlBatch batch, int statements)
     {
-        long? scalar = null;
+        long[] results = new long[statements];
         NpgsqlDataReader reader = await batch.ExecuteReaderAsync(CancellationToken.None).ConfigureAwait(false);
         await using (reader.ConfigureAwait(false))
         {
-            if (await reader.ReadAsync(CancellationToken.None).ConfigureAwait(false))
-                scalar = reader.GetInt64(0);
-            // An error at COMMIT, of a deferred constraint say, shows only here.
-            while (await reader.NextResultAsync(CancellationToken.None).ConfigureAwait(false))
+            for (int i = 0; i < statements; i++)
             {
+                if (await reader.ReadAsync(CancellationToken.None).ConfigureAwait(false))
+                    results[i] = reader.GetInt64(0);
+                // An error at COMMIT, of a deferred constraint say, shows only behind the last one.
+                await reader.NextResultAsync(CancellationToken.None).ConfigureAwait(false);
             }
         }
-        return scalar ?? (long)statement.Rows;
+        return results;
     }
 }

@@ -3,13 +3,15 @@ using System.Collections.Concurrent;
 namespace Tpq.Internal;
 
 /// <summary>What a client knows of one queue, shared by all <see cref="TpqQueue"/> of that name.</summary>
-sealed class QueueState(QueueName name, TimeProvider time)
+sealed class QueueState(QueueName name, TpqClient client)
 {
     public QueueName Name { get; } = name;
 
     public Sql Sql { get; } = new(name);
 
-    public Head Head { get; } = new(time);
+    public Head Head { get; } = new(client.Time);
+
+    public GroupCommit Puts { get; } = new(client);
 
     public Sleepers Sleepers { get; } = new();
 

@@ -75,7 +75,7 @@ sealed class Sql(QueueName name)
 
     /// <summary>Locks: the row, if it is nobody's. Index: the primary key.</summary>
     public string Delete => field ??=
-        $"DELETE FROM {_table} WHERE id = (SELECT id FROM {_table} WHERE id = $1 FOR UPDATE SKIP LOCKED)";
+        $"DELETE FROM {_table} WHERE id = (SELECT id FROM {_table} WHERE id = $1 FOR UPDATE SKIP LOCKED) RETURNING 1::bigint";
 
     /// <summary>Locks: every row that is nobody's. Index: the primary key, for each row that was locked.</summary>
     public string Clear => field ??=
