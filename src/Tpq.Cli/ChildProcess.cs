@@ -36,7 +36,12 @@ static class ChildProcess
         }
         catch (Exception e) when (e is Win32Exception or InvalidOperationException)
         {
-            string reason = e is Win32Exception system ? new Win32Exception(system.NativeErrorCode).Message : e.Message;
+            string reason = e switch
+            {
+                Win32Exception when Directory.Exists(command.FileName) => "it is a directory",
+                Win32Exception system => new Win32Exception(system.NativeErrorCode).Message,
+                _ => Display.Continue(e.Message).TrimEnd('.'),
+            };
             throw new CliException($"Could not start {Display.Quote(command.FileName)}: {reason}.", ExitCode.ConsumerFailed, e);
         }
     }

@@ -18,7 +18,7 @@ static class CommandLine
             await root.Parse(["--help"], Parsing).InvokeAsync(new InvocationConfiguration { Output = Console.Error });
             return ExitCode.Usage;
         }
-        ParseResult parse = root.Parse(args, Parsing);
+        ParseResult parse = root.Parse(Words.WithEmptyValues(args), Parsing);
         if (Usage.FindFault(parse) is { } fault)
             return Usage.Complain(parse, fault);
         using var interrupt = new Interrupt();

@@ -89,9 +89,12 @@ sealed class Consumption(Session session, Taker taker, Handler handler, int? cou
             _pause = FirstPause;
             return number;
         }
-        catch (Exception e) when (count is null && (e is TpqException || Fault.IsConnectionLoss(e)))
+        catch (Exception e) when (e is TpqException || Fault.IsConnectionLoss(e))
         {
-            await PauseAsync(NotRemoved(e, first, last), cancellationToken);
+            string failure = NotRemoved(e, first, last);
+            if (count is not null)
+                throw new CliException($"{failure}.", ExitCode.Unusable, e);
+            await PauseAsync(failure, cancellationToken);
             return 0;
         }
     }

@@ -1,10 +1,11 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Tpq.Cli;
 
 /// <summary>How names, numbers and times are written for people: the same in every locale.</summary>
-static class Display
+static partial class Display
 {
     public static string Quote(string name) => $"\"{Safe(name)}\"";
 
@@ -18,6 +19,9 @@ static class Display
             _ = char.IsControl(c) ? safe.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}") : safe.Append(c);
         return safe.ToString();
     }
+
+    /// <summary>The text without what may be the password of a URL: all between its slashes and its at sign.</summary>
+    public static string WithoutPassword(string text) => UserOfUrl().Replace(text, "://…@");
 
     /// <summary>A sentence as it goes on behind a colon.</summary>
     public static string Continue(string sentence) =>
@@ -50,4 +54,7 @@ static class Display
             _ => $"{age.Seconds}s",
         };
     }
+
+    [GeneratedRegex(@"://[^\s]*@")]
+    private static partial Regex UserOfUrl();
 }

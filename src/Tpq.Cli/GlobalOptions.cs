@@ -31,8 +31,6 @@ sealed record GlobalOptions(string? Url, string? Schema, string? Prefix, bool De
     {
         Description = $"What a table's name has in front of the queue's. Default: {PrefixVariable}, else tpq_.",
         HelpName = "text",
-        // Of "--prefix=" the parser makes an option without an argument; it means the empty prefix.
-        Arity = ArgumentArity.ZeroOrOne,
         Recursive = true,
     };
 
@@ -51,7 +49,7 @@ sealed record GlobalOptions(string? Url, string? Schema, string? Prefix, bool De
     public static Option[] All => [UrlOption, SchemaOption, PrefixOption, DebugOption, QuietOption];
 
     public static GlobalOptions Read(ParseResult parse) => new(
-        parse.GetValue(UrlOption), parse.GetValue(SchemaOption), ReadPrefix(parse),
+        parse.GetValue(UrlOption), parse.GetValue(SchemaOption), parse.GetValue(PrefixOption),
         parse.GetValue(DebugOption), parse.GetValue(QuietOption));
 
     /// <summary>For words on standard error that are no errors.</summary>
@@ -67,6 +65,4 @@ sealed record GlobalOptions(string? Url, string? Schema, string? Prefix, bool De
         string schema = Schema is null ? "" : $"--schema={Display.ShellWord(Schema)} ", prefix = Prefix is null ? "" : $"--prefix={Display.ShellWord(Prefix)} ";
         return $"tpq {verb} {schema}{prefix}{(queue.StartsWith('-') ? "-- " : "")}{Display.ShellWord(queue)}";
     }
-
-    static string? ReadPrefix(ParseResult parse) => parse.GetResult(PrefixOption) is null ? null : parse.GetValue(PrefixOption) ?? "";
 }

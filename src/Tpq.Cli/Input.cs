@@ -9,10 +9,12 @@ sealed class Input : IAsyncDisposable
     const string Dash = "-";
 
     readonly Stream _stream;
+    readonly string _name;
 
-    Input(Stream stream, long? length)
+    Input(Stream stream, string name, long? length)
     {
         _stream = stream;
+        _name = name;
         Length = length;
     }
 
@@ -21,8 +23,9 @@ sealed class Input : IAsyncDisposable
 
     /// <param name="file">A path; null or <c>-</c> for standard input.</param>
     /// <param name="options">For the words on a terminal, where the command would seem to hang.</param>
+    /// <param name="cancellationToken">Leaves a file that does not open, a named pipe to which nobody writes.</param>
     /// <exception cref="CliException">The file cannot be read.</exception>
-    public static Input Open(string? file, GlobalOptions options)
+    public static async Task<Input> OpenAsync(string? file, GlobalOptions options, CancellationToken cancellationToken)
     {
         if (file is null or Dash)
         {
@@ -30,18 +33,25 @@ sealed class Input : IAsyncDisposable
                 throw new CliException("Could not read standard input: it is closed.", ExitCode.Usage);
             if (!Console.IsInputRedirected)
                 options.Say($"Reading from standard input; {(OperatingSystem.IsWindows() ? "Ctrl+Z and Enter end" : "Ctrl+D ends")} it.");
-            return new Input(Console.OpenStandardInput(), null);
+            return new Input(Console.OpenStandardInput(), "standard input", null);
         }
+        string name = Display.Quote(file);
+        if (Directory.Exists(file))
+            throw new CliException($"Could not read {name}: it is a directory.", ExitCode.Usage);
         try
         {
-            var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
-            return new Input(stream, stream.CanSeek ? stream.Length : null);
+            FileStream stream = await Task.Run(
+                () => new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0), CancellationToken.None).WaitAsync(cancellationToken);
+            return new Input(stream, name, stream.CanSeek ? stream.Length : null);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            throw new CliException($"Could not read {Display.Quote(file)}: {e.Message}", ExitCode.Usage, e);
+            throw Unreadable(name, e);
         }
     }
+
+    /// <summary>What to say of an error while it was read.</summary>
+    public CliException Unreadable(Exception error) => Unreadable(_name, error);
 
     public PipeReader ToPipe() => PipeReader.Create(_stream, new StreamPipeReaderOptions(bufferSize: 64 * 1024, leaveOpen: true));
 
@@ -67,6 +77,9 @@ sealed class Input : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => _stream.DisposeAsync();
+
+    static CliException Unreadable(string name, Exception error) =>
+        new($"Could not read {name}: {Display.Continue(error.Message)}", ExitCode.Usage, error);
 
     /// <summary>What is not JSON at all is left to the library, which says why.</summary>
     static bool HasSeveralValues(ReadOnlySpan<byte> bytes)

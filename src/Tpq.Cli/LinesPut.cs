@@ -1,7 +1,11 @@
 namespace Tpq.Cli;
 
 /// <summary>Puts the lines of an input, in one transaction or in one for each batch of lines.</summary>
-sealed class LinesPut(TpqQueue queue, JsonLines lines, int? batch)
+/// <param name="queue">Where they go.</param>
+/// <param name="lines">Where they come from.</param>
+/// <param name="batch">How many are put in one transaction; null for all.</param>
+/// <param name="create">Whether to create the queue, if it is missing, before the first message that is one.</param>
+sealed class LinesPut(TpqQueue queue, JsonLines lines, int? batch, bool create)
 {
     /// <summary>How many messages are put for good.</summary>
     public long Committed { get; private set; }
@@ -15,7 +19,12 @@ sealed class LinesPut(TpqQueue queue, JsonLines lines, int? batch)
         await using IAsyncEnumerator<TpqPut> all = lines.ReadAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
         try
         {
-            while (await all.MoveNextAsync())
+            bool isThere = await all.MoveNextAsync();
+            if (isThere)
+                all.Current.ToUtf8();
+            if (create)
+                await queue.CreateAsync(cancellationToken: cancellationToken);
+            for (; isThere; isThere = await all.MoveNextAsync())
                 Committed += await queue.PutManyAsync(NextBatchAsync(all), cancellationToken);
         }
         catch (TpqInvalidJsonException e)

@@ -11,6 +11,13 @@ static class Words
     public static IEnumerable<string> After(ParseResult parse) =>
         parse.Tokens.SkipWhile(t => t.Type != TokenType.DoubleDash).Skip(1).Select(t => t.Value);
 
+    /// <summary>With <c>--prefix=</c>, an empty value, as two words: of the one the parser makes an option whose value is the next word.</summary>
+    public static string[] WithEmptyValues(string[] words)
+    {
+        int end = Array.IndexOf(words, "--") is >= 0 and int dashes ? dashes : words.Length;
+        return [.. words[..end].SelectMany(word => word.StartsWith("--", StringComparison.Ordinal) && word.IndexOf('=') == word.Length - 1 ? [word[..^1], ""] : new[] { word }), .. words[end..]];
+    }
+
     static IEnumerable<string> All(ParseResult parse) =>
         parse.CommandResult.Children.OfType<ArgumentResult>().SelectMany(a => a.Tokens).Select(t => t.Value).Concat(parse.UnmatchedTokens);
 }

@@ -65,24 +65,18 @@ public sealed partial class TpqQueue
     /// <returns>How many were removed.</returns>
     /// <exception cref="TpqQueueNotFoundException">There is no such queue.</exception>
     /// <exception cref="TpqException">The table is not a queue.</exception>
-    public Task<long> ClearAsync(CancellationToken cancellationToken = default) => TranslatedAsync(async () =>
-    {
-        OwnTransaction own = await OwnTransaction.BeginAsync(Client, cancellationToken).ConfigureAwait(false);
-        await using var _ = own.ConfigureAwait(false);
-        (await Catalog.ReadAsync(own.Connection, _state.Name, cancellationToken).ConfigureAwait(false)).ThrowIfNotQueue(_state.Name, Client.Database);
-        long rows = await own.ExecuteAsync(new NpgsqlBatchCommand(Sql.Clear), cancellationToken).ConfigureAwait(false);
-        await own.CommitAsync(cancellationToken).ConfigureAwait(false);
-        return rows;
-    });
+    public Task<long> ClearAsync(CancellationToken cancellationToken = default) =>
+        RemoveAsync(new NpgsqlBatchCommand(Sql.Clear), cancellationToken);
 
     /// <summary>Removes a message by its id, if it is ready.</summary>
     /// <returns>Whether it was removed; <see langword="false"/> when there is none with that id, or a consumer has it in hand.</returns>
     /// <exception cref="TpqQueueNotFoundException">There is no such queue.</exception>
+    /// <exception cref="TpqException">The table is not a queue.</exception>
     public async Task<bool> DeleteAsync(long id, CancellationToken cancellationToken = default)
     {
         var statement = new NpgsqlBatchCommand(Sql.Delete);
         statement.Parameters.Add(new NpgsqlParameter<long> { TypedValue = id });
-        return await TranslatedAsync(() => OwnTransaction.RunAsync(Client, statement, cancellationToken)).ConfigureAwait(false) > 0;
+        return await RemoveAsync(statement, cancellationToken).ConfigureAwait(false) > 0;
     }
 
     /// <summary>Looks at the first messages in line without taking or locking them.</summary>
@@ -131,4 +125,14 @@ public sealed partial class TpqQueue
             ArgumentOutOfRangeException.ThrowIfLessThan(given, 1, nameof(max));
         return TranslatedAsync(() => Move.RunAsync(Client, _state, target._state, max, cancellationToken));
     }
+
+    Task<long> RemoveAsync(NpgsqlBatchCommand statement, CancellationToken cancellationToken) => TranslatedAsync(async () =>
+    {
+        OwnTransaction own = await OwnTransaction.BeginAsync(Client, cancellationToken).ConfigureAwait(false);
+        await using var _ = own.ConfigureAwait(false);
+        (await Catalog.ReadAsync(own.Connection, _state.Name, cancellationToken).ConfigureAwait(false)).ThrowIfNotQueue(_state.Name, Client.Database);
+        long rows = await own.ExecuteAsync(statement, cancellationToken).ConfigureAwait(false);
+        await own.CommitAsync(cancellationToken).ConfigureAwait(false);
+        return rows;
+    });
 }

@@ -102,13 +102,20 @@ public sealed partial class TpqQueue
 
     Task<long> PutManyAsync(BulkPut bulk, CancellationToken cancellationToken) => BulkPut.UnwrappedAsync(() => TranslatedAsync(async () =>
     {
-        if (AmbientTransaction.Find(Client) is { } ambient)
-            return await ambient.RunGuardedAsync(_state, connection => bulk.CopyGentlyAsync(connection, Sql, cancellationToken), cancellationToken)
-                .ConfigureAwait(false);
+        Client.Logger.Writing(Name);
+        long count = AmbientTransaction.Find(Client) is { } ambient
+            ? await ambient.RunGuardedAsync(_state, connection => bulk.CopyGentlyAsync(connection, Sql, cancellationToken), cancellationToken).ConfigureAwait(false)
+            : await CopyAsync(bulk, cancellationToken).ConfigureAwait(false);
+        Client.Logger.WrittenMany(count, Name);
+        return count;
+    }));
+
+    async Task<long> CopyAsync(BulkPut bulk, CancellationToken cancellationToken)
+    {
         OwnTransaction own = await OwnTransaction.BeginAsync(Client, cancellationToken).ConfigureAwait(false);
         await using var _ = own.ConfigureAwait(false);
         long count = await bulk.CopyAsync(own.Connection, Sql, cancellationToken).ConfigureAwait(false);
         await own.CommitAsync(cancellationToken).ConfigureAwait(false);
         return count;
-    }));
+    }
 }

@@ -52,6 +52,7 @@ public sealed class HandlerTests(Server server) : CommandTest(server)
         await NewQueueAsync("orders", "1");
         Ended ended = (await RunAsync(["consume", "orders", .. options, "--", "./no such program"])).With(4);
         Assert.Equal("Could not start \"./no such program\": No such file or directory.\n", ended.Error);
+        Assert.Equal("Could not start \"/tmp\": it is a directory.\n", (await RunAsync(["consume", "orders", .. options, "--", "/tmp"])).With(4).Error);
         Assert.Equal(["1"], await StoredAsync("orders"));
     }
 

@@ -56,10 +56,14 @@ public sealed class PrivateServerTests(Server server) : CommandTest(server)
     [Fact]
     public async Task Dev_PassesCtrlCOnAndStopsTheServerAfterTheCommand()
     {
-        using Running running = StartOnTerminal("exec $TPQ dev --offline -- bash -c 'trap \"echo trapped; exit 3\" INT; echo url=$TPQ_URL.; while :; do sleep 0.1; done'");
+        using Running running = StartOnTerminal("exec $TPQ dev --offline -- bash -c 'n=0; trap \"n=\\$((n+1)); echo trapped \\$n; [ \\$n = 1 ] || exit 3\" INT; echo url=$TPQ_URL.; while :; do sleep 0.1; done'");
         await running.SaysAsync("/postgres.");
-        await running.Input.WriteAsync("\u0003"u8.ToArray(), Token);
-        await running.Input.FlushAsync(Token);
+        for (int n = 1; n <= 2; n++)
+        {
+            await running.Input.WriteAsync("\u0003"u8.ToArray(), Token);
+            await running.Input.FlushAsync(Token);
+            await running.SaysAsync($"trapped {n}");
+        }
         Ended ended = (await running.EndAsync()).With(3);
         Assert.Contains("trapped", ended.Output);
         await IsDownAsync(ended.Output.Split("url=")[1].Split(".\r")[0]);

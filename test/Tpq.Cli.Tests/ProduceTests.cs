@@ -46,6 +46,44 @@ public sealed class ProduceTests(Server server) : CommandTest(server)
     }
 
     [Fact]
+    public async Task ProduceLines_CreatesTheQueue_ButNotForWhatIsNoJson()
+    {
+        (await RunAsync("{]\n", ["produce", "orders", "--create", "--lines"])).With(2);
+        Assert.False(await Client.Queue("orders").ExistsAsync(Token));
+        (await RunAsync("", ["produce", "orders", "--create", "--lines"])).With(0);
+        (await RunAsync("1\n2\n", ["produce", "later", "--create", "--lines"])).With(0);
+        Assert.Empty(await StoredAsync("orders"));
+        Assert.Equal(["1", "2"], await StoredAsync("later"));
+    }
+
+    [Theory]
+    [InlineData("", "standard input", "is a directory")]
+    [InlineData("--lines", "standard input", "is a directory")]
+    [InlineData("--file=/tmp", "\"/tmp\"", "it is a directory.")]
+    [InlineData("--lines --file=/proc/self/mem", "\"/proc/self/mem\"", "nput/output error")]
+    public async Task Produce_Exits2AndNamesTheInput_WhenItCannotBeRead(string options, string input, string reason)
+    {
+        await NewQueueAsync("orders");
+        string error = (await BashAsync($"$TPQ produce orders {options} </tmp")).With(2).Error;
+        Assert.StartsWith($"Could not read {input}: ", error);
+        Assert.Contains(reason, error);
+    }
+
+    [Fact]
+    public async Task Produce_Stops_WhileANamedPipeHasNoWriter()
+    {
+        await NewQueueAsync("orders");
+        (await BashAsync(
+            """
+            pipe=$(mktemp -u); mkfifo "$pipe"
+            $TPQ produce orders --debug --file="$pipe" 2> "$pipe.err" & tpq=$!
+            until grep -q "config found" "$pipe.err"; do sleep 0.05; done
+            kill -TERM $tpq; wait $tpq; code=$?
+            rm "$pipe" "$pipe.err"; exit $code
+            """)).With(130);
+    }
+
+    [Fact]
     public async Task Produce_LeavesNoQueueBehind_WhenTheInputIsNotJson()
     {
         string error = (await RunAsync("{\"a\":1,}", ["produce", "orders", "--create"])).With(2).Error;

@@ -8,7 +8,7 @@ public sealed class UsageTests(Server server) : CommandTest(server)
 {
     [Theory]
     [InlineData("There is no option --foo here.", "consume", "--foo")]
-    [InlineData("There is no option --foo=bar here.", "consume", "orders", "--foo=bar")]
+    [InlineData("There is no option --foo here.", "consume", "orders", "--foo=bar")]
     [InlineData("There is no option -x here.", "count", "-x")]
     [InlineData("There is no option -x here.", "move", "orders", "-x")]
     [InlineData("There is no option - here.", "list", "-")]
@@ -39,6 +39,18 @@ public sealed class UsageTests(Server server) : CommandTest(server)
         Assert.Contains("--help\" shows the usage.", ended.Error);
         Assert.Equal("", ended.Output);
     }
+
+    [Theory]
+    [InlineData("--ulr=postgresql://u:S3cret@h/db", "count", "orders")]
+    [InlineData("postgresql://u:S3cret@h/db", "count", "orders")]
+    [InlineData("count", "orders", "postgresql://u:S3cret@h/db")]
+    [InlineData("delete", "orders", "postgresql://u:S3cret@h/db")]
+    public async Task Parse_ShowsNoPassword_WhenTheUrlIsInTheWrongPlace(params string[] args) =>
+        Assert.DoesNotContain("S3cret", (await RunAsync(args)).With(2).Error);
+
+    [Fact]
+    public async Task Parse_TakesAnEmptyValue_AndNotTheNextWord() =>
+        Assert.Contains("there is no such queue", (await RunAsync("count", "--prefix=", "orders")).With(3).Error);
 
     [Fact]
     public async Task Command_ShowsItsHelpAsAnError_WhenNothingIsGiven()

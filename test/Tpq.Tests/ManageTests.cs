@@ -102,6 +102,37 @@ public sealed class ManageTests(Server server) : DatabaseTest(server)
     }
 
     [Fact]
+    public async Task ATableThatIsNotAQueue_LosesNothing()
+    {
+        await ExecuteAsync(
+            $"""
+            CREATE TABLE "{Schema}".tpq_jsonb (id bigint PRIMARY KEY, data jsonb, title text);
+            CREATE TABLE "{Schema}".tpq_text (id int PRIMARY KEY, title text);
+            INSERT INTO "{Schema}".tpq_jsonb VALUES (1, '1', 'a');
+            INSERT INTO "{Schema}".tpq_text VALUES (1, 'a');
+            """);
+        TpqQueue orders = await NewQueueAsync();
+        foreach (TpqQueue table in (TpqQueue[])[Client.Queue("jsonb"), Client.Queue("text")])
+        {
+            await RefusedAsync(() => table.GetAsync(cancellationToken: Token));
+            await RefusedAsync(() => table.GetManyAsync(10, cancellationToken: Token));
+            await RefusedAsync(() => table.PeekAsync(cancellationToken: Token));
+            await RefusedAsync(() => table.DeleteAsync(1, Token));
+            await RefusedAsync(() => table.ClearAsync(Token));
+            await using NpgsqlConnection connection = await Client.DataSource.OpenConnectionAsync(Token);
+            await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(Token);
+            await orders.In(transaction).PutAsync("1", Token);
+            await RefusedAsync(() => table.In(transaction).GetAsync(cancellationToken: Token));
+            await transaction.CommitAsync(Token);
+        }
+        Assert.Equal(2, await orders.CountAsync(Token));
+        Assert.Equal(2, await ScalarAsync<long>("SELECT (SELECT count(*) FROM tpq_jsonb) + (SELECT count(*) FROM tpq_text)"));
+
+        static async Task RefusedAsync(Func<Task> work) =>
+            Assert.Contains("is not a queue", (await Assert.ThrowsAsync<TpqException>(work)).Message);
+    }
+
+    [Fact]
     public async Task Move_LosesNoHeaders_ToAQueueOfThePythonTpqs()
     {
         TpqQueue from = await NewQueueAsync("from"), python = await NewPythonQueueAsync();

@@ -68,6 +68,7 @@ static partial class DevCommand
             start.Environment.Remove(variable);
         start.Environment["TPQ_URL"] = url;
         cancellationToken.ThrowIfCancellationRequested();
+        Interrupt.IsLeftToCommand = true;
         using Process process = ChildProcess.Start(start);
         // The terminal sends Ctrl+C to the command as well; SIGTERM comes to this process alone.
         using PosixSignalRegistration? forward = OperatingSystem.IsWindows() ? null

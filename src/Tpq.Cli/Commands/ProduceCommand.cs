@@ -43,9 +43,22 @@ static class ProduceCommand
 
     static async Task<int> RunAsync(ParseResult parse, Session session, TpqQueue queue, CancellationToken cancellationToken)
     {
-        await using Input input = Input.Open(parse.GetValue(File), session.Options);
-        if (parse.GetValue(Lines))
-            return await PutLinesAsync(parse, session, queue, input, cancellationToken);
+        await using Input input = await Input.OpenAsync(parse.GetValue(File), session.Options, cancellationToken);
+        try
+        {
+            return parse.GetValue(Lines)
+                ? await PutLinesAsync(parse, session, queue, input, cancellationToken)
+                : await PutAsync(parse, queue, input, cancellationToken);
+        }
+        // The database's are the driver's own exceptions.
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw input.Unreadable(e);
+        }
+    }
+
+    static async Task<int> PutAsync(ParseResult parse, TpqQueue queue, Input input, CancellationToken cancellationToken)
+    {
         ReadOnlyMemory<byte> message = await input.ReadMessageAsync(cancellationToken);
         try
         {
@@ -63,10 +76,8 @@ static class ProduceCommand
     static async Task<int> PutLinesAsync(
         ParseResult parse, Session session, TpqQueue queue, Input input, CancellationToken cancellationToken)
     {
-        if (parse.GetValue(CreateQueue))
-            await queue.CreateAsync(cancellationToken: cancellationToken);
         var lines = new JsonLines(input.ToPipe());
-        var put = new LinesPut(queue, lines, parse.GetValue(Batch));
+        var put = new LinesPut(queue, lines, parse.GetValue(Batch), parse.GetValue(CreateQueue));
         try
         {
             await LinesProgress.ShowAsync(put, lines, input.Length, session.Options, cancellationToken);

@@ -40,7 +40,7 @@ sealed class Demonstration(Session session, bool json)
     {
         await using Stream orders = Assembly.GetExecutingAssembly().GetManifestResourceStream("orders.jsonl")!;
         var lines = new JsonLines(PipeReader.Create(orders));
-        var put = new LinesPut(queue, lines, batch: null);
+        var put = new LinesPut(queue, lines, batch: null, create: false);
         await LinesProgress.ShowAsync(put, lines, orders.Length, session.Options, cancellationToken);
         session.Say($"Put {Display.Messages(put.Committed)}, one for each line of a file of orders, into queue {Display.Quote(queue.Name)}.");
         return put.Committed;

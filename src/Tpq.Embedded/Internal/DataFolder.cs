@@ -104,6 +104,8 @@ sealed class DataFolder
 
     async Task PrepareAsync(ServerAccount account, CancellationToken cancellationToken)
     {
+        if (File.Exists(FullPath))
+            throw new EmbeddedPostgresException($"{FullPath} is a file: choose a folder.");
         if (Directory.Exists(FullPath) && !File.Exists(PasswordFile) && Directory.EnumerateFileSystemEntries(FullPath).Any())
             throw new EmbeddedPostgresException($"{FullPath} is not empty and does not come from an earlier start: choose another folder.");
 

@@ -33,7 +33,9 @@ sealed class ServerLauncher(
             bool mayPass = folderInUse || (portInUse && port == 0);
             if (!mayPass || Stopwatch.GetElapsedTime(begin) > Patience)
                 throw new EmbeddedPostgresException(
-                    portInUse ? $"Port {port} is in use on 127.0.0.1: choose another, or 0 for a free one."
+                    portInUse && words.Contains("Permission denied", StringComparison.Ordinal)
+                    ? $"Port {port} may not be used by the account that runs the server: choose one from 1024 up, or 0 for a free one."
+                    : portInUse ? $"Port {port} is in use on 127.0.0.1: choose another, or 0 for a free one."
                     : folderInUse ? $"{folder.FullPath} is in use by a running server: stop that, or choose another folder."
                     : $"PostgreSQL {binaries.Version} did not start in {folder.FullPath}: {DataFolder.LastLines(words)}");
             await Task.Delay(RetryInterval, cancellationToken).ConfigureAwait(false);

@@ -31,9 +31,11 @@ sealed record Catalog(
         if (!IsTable)
             throw new TpqQueueNotFoundException(name.Queue, database);
         if (!IsQueue)
-            throw new TpqException(
-                $"Table {name.Table} is not a queue: a queue has the primary key id (bigint), data (json), and no column that no version of tpq knows.");
+            throw NotAQueue(name);
     }
+
+    public static TpqException NotAQueue(QueueName name) => new(
+        $"Table {name.Table} is not a queue: a queue has the primary key id (bigint), data (json), and no column that no version of tpq knows.");
 
     /// <exception cref="TpqException">Something else has the name of the companion table.</exception>
     public void ThrowIfLaterIsSomethingElse(QueueName name)

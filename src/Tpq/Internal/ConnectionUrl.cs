@@ -64,6 +64,7 @@ static class ConnectionUrl
                 case "application_name" or "fallback_application_name": builder.ApplicationName = value; break;
                 case "options": builder.Options = value; break;
                 case "connect_timeout": builder.Timeout = Number(value, int.MinValue, 1024) is > 0 and int seconds ? seconds : 0; break;
+                case "ssl" when value == "true": builder.SslMode = SslMode.Require; break;
                 case "sslmode": builder.SslMode = Word<SslMode>(value); break;
                 case "sslrootcert": builder.RootCertificate = value; break;
                 case "sslcert": builder.SslCertificate = value; break;

@@ -37,6 +37,11 @@ static class Fault
     static TpqException? Translate(PostgresException e, QueueState queue, string? database) => e switch
     {
         _ when IsMissingTable(e) => new TpqQueueNotFoundException(queue.Name.Queue, database, e),
+        // Of Sql.HasJson, or of a column that every queue has.
+        { SqlState: PostgresErrorCodes.UndefinedFunction, InternalQuery: null } when e.MessageText.Contains("json_typeof", StringComparison.Ordinal) =>
+            Catalog.NotAQueue(queue.Name),
+        { SqlState: PostgresErrorCodes.UndefinedColumn, InternalQuery: null } when e.MessageText.Contains("\"data\"", StringComparison.Ordinal)
+            || e.MessageText.Contains("\"id\"", StringComparison.Ordinal) => Catalog.NotAQueue(queue.Name),
         // The column's name stands quoted in the message, whatever its language.
         { SqlState: PostgresErrorCodes.UndefinedColumn, InternalQuery: null } when e.MessageText.Contains("\"headers\"", StringComparison.Ordinal) => new TpqException(
             $"Queue \"{queue.Name.Queue}\" was made by the Python tpq or an older version and has no column for headers. "

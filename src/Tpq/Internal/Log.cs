@@ -38,6 +38,9 @@ static partial class Log
     [LoggerMessage(1103, LogLevel.Debug, "Item read, returning: id {Id}, queue {Queue}")]
     public static partial void Read(this ILogger logger, long id, string queue);
 
+    [LoggerMessage(1104, LogLevel.Debug, "Item written, returning: {Count} in all, queue {Queue}")]
+    public static partial void WrittenMany(this ILogger logger, long count, string queue);
+
     [LoggerMessage(1200, LogLevel.Information, "Consuming queue {Queue}")]
     public static partial void ConsumerStarted(this ILogger logger, string queue);
 

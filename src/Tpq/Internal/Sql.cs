@@ -39,6 +39,12 @@ sealed class Sql(QueueName name)
     /// <summary>The number of the server's process.</summary>
     public const string Process = "SELECT pg_catalog.pg_backend_pid()";
 
+    /// <summary>
+    /// Goes with whatever reads messages: a table without <c>data</c> of type json is refused as soon as the statement is parsed, before a row is taken
+    /// from it. The planner folds it to nothing.
+    /// </summary>
+    const string HasJson = "(true OR pg_catalog.json_typeof(data) IS NULL)";
+
     /// <summary>A row, and nothing else.</summary>
     public const string Nothing = "SELECT 1";
 
@@ -75,7 +81,7 @@ sealed class Sql(QueueName name)
 
     /// <summary>Locks: the row, if it is nobody's. Index: the primary key.</summary>
     public string Delete => field ??=
-        $"DELETE FROM {_table} WHERE id = (SELECT id FROM {_table} WHERE id = $1 FOR UPDATE SKIP LOCKED) RETURNING 1::bigint";
+        $"DELETE FROM {_table} WHERE id = (SELECT id FROM {_table} WHERE id = $1 FOR UPDATE SKIP LOCKED)";
 
     /// <summary>Locks: every row that is nobody's. Index: the primary key, for each row that was locked.</summary>
     public string Clear => field ??=
@@ -102,7 +108,7 @@ sealed class Sql(QueueName name)
         SELECT q.*, CASE WHEN q.xid = 0 THEN false WHEN q.taker >= q.ending THEN true
                          ELSE coalesce(pg_catalog.pg_xact_status(q.taker::text::xid8) = 'in progress', false) END AS taken
         FROM (SELECT t.*, ending, ending + (xid - ending % 4294967296 + 6442450944) % 4294967296 - 2147483648 AS taker
-              FROM (SELECT *, xmax::text::bigint AS xid FROM {_table} ORDER BY id LIMIT $1) t,
+              FROM (SELECT *, xmax::text::bigint AS xid FROM {_table} WHERE {HasJson} ORDER BY id LIMIT $1) t,
                    (SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint AS ending) s) q
         ORDER BY q.id
         """;
@@ -127,7 +133,7 @@ sealed class Sql(QueueName name)
             """;
     }
 
-    string Scan(string after, string limit) => $"SELECT id FROM {_table} WHERE id > {after} ORDER BY id FOR UPDATE SKIP LOCKED LIMIT {limit}";
+    string Scan(string after, string limit) => $"SELECT id FROM {_table} WHERE id > {after} AND {HasJson} ORDER BY id FOR UPDATE SKIP LOCKED LIMIT {limit}";
 
     string Probe(string ids, string limit) => $"SELECT id FROM {_table} WHERE id = ANY ({ids}) ORDER BY id FOR UPDATE SKIP LOCKED LIMIT {limit}";
 }
