@@ -129,7 +129,7 @@ public sealed class PlanTests(Server server) : DatabaseTest(server)
     static async Task<List<string>> PlansAsync(NpgsqlConnection connection)
     {
         var names = new List<string>();
-        await using (var command = new NpgsqlCommand("SELECT name FROM pg_prepared_statements WHERE statement LIKE 'DELETE%$1 ORDER%'", connection))
+        await using (var command = new NpgsqlCommand("SELECT name FROM pg_prepared_statements WHERE statement LIKE 'DELETE%> $1%' AND statement NOT LIKE '%$2%'", connection))
         await using (NpgsqlDataReader reader = await command.ExecuteReaderAsync(Token))
         {
             while (await reader.ReadAsync(Token))
