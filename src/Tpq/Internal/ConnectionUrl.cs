@@ -34,7 +34,7 @@ static class ConnectionUrl
         Set(builder, "password", Decode(password, source), source);
         Set(builder, "dbname", Decode(database, source), source);
         SetHosts(builder, hosts, source);
-        foreach (string parameter in query.Split('&', StringSplitOptions.RemoveEmptyEntries))
+        foreach (string parameter in query.Split('&', StringSplitOptions.RemoveEmptyEntries).OrderBy(Precedence))
         {
             string name = parameter;
             if (!parameter.Contains('='))
@@ -44,6 +44,9 @@ static class ConnectionUrl
         }
         return builder;
     }
+
+    /// <summary>An address is used instead of a host's name, wherever it stands, and ports are those of whichever is used.</summary>
+    static int Precedence(string parameter) => parameter.Split('=')[0] switch { "host" => 0, "hostaddr" => 1, _ => 2 };
 
     /// <summary>Sets a parameter by libpq's name. An empty value means the default, as there.</summary>
     public static void Set(NpgsqlConnectionStringBuilder builder, string name, string value, string source)

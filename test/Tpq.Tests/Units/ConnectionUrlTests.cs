@@ -22,6 +22,8 @@ public sealed class ConnectionUrlTests
     [InlineData("postgresql:///db?host=/tmp&port=7000", "/tmp", 7000)]
     [InlineData("postgresql://a:1,b:2,c/db", "a:1,b:2,c", 5432)]
     [InlineData("postgresql:///db?host=a,b&port=1,2", "a:1,b:2", 5432)]
+    [InlineData("postgresql://a/db?port=7,8&hostaddr=10.0.0.1,10.0.0.2&host=b,c", "10.0.0.1:7,10.0.0.2:8", 5432)]
+    [InlineData("postgresql://a:7/db?hostaddr=10.0.0.1", "10.0.0.1", 7)]
     [InlineData("postgresql://[::1]:1,b/db", "[::1]:1,b", 5432)]
     public void Parse_ReadsHosts(string url, string host, int port)
     {
