@@ -4,7 +4,7 @@ namespace Tpq.Cli;
 
 /// <summary>
 /// Ctrl+C and SIGTERM. The first one cancels the token, and whatever is in hand takes the time it needs; the second one ends the process,
-/// upon which the server gives back what was in hand. While a command of the user's runs Ctrl+C is the command's, which has it from the terminal too.
+/// upon which the server gives back what was in hand. While `dev` runs a command Ctrl+C is the command's, which has it from the terminal too.
 /// </summary>
 sealed class Interrupt : IDisposable
 {
@@ -17,7 +17,6 @@ sealed class Interrupt : IDisposable
         PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal),
     ];
 
-    /// <summary>Set while a command runs that decides what Ctrl+C means.</summary>
     public static bool IsLeftToCommand { get; set; }
 
     public CancellationToken Token => _source.Token;

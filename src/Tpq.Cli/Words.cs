@@ -15,7 +15,10 @@ static class Words
     public static string[] WithEmptyValues(string[] words)
     {
         int end = Array.IndexOf(words, "--") is >= 0 and int dashes ? dashes : words.Length;
-        return [.. words[..end].SelectMany(word => word.StartsWith("--", StringComparison.Ordinal) && word.IndexOf('=') == word.Length - 1 ? [word[..^1], ""] : new[] { word }), .. words[end..]];
+        return [.. words[..end].SelectMany(Split), .. words[end..]];
+
+        static string[] Split(string word) =>
+            word.StartsWith("--", StringComparison.Ordinal) && word.IndexOf('=') == word.Length - 1 ? [word[..^1], ""] : [word];
     }
 
     static IEnumerable<string> All(ParseResult parse) =>

@@ -91,6 +91,13 @@ public sealed class PrivateServerTests(Server server) : CommandTest(server)
     }
 
     [Fact]
+    public async Task Dev_Exits3_WhenTheFolderIsAFile()
+    {
+        await File.WriteAllTextAsync(FilePath("file"), "x", Token);
+        Assert.EndsWith("file is a file: choose a folder.\n", (await RunAsync("dev", "--offline", "--data=file")).With(3).Error);
+    }
+
+    [Fact]
     public async Task Demo_BalancesTheBooks_OnAPrivateServer()
     {
         ProcessStartInfo start = Command("demo", "--offline");

@@ -155,6 +155,15 @@ public sealed class ProduceTests(Server server) : CommandTest(server)
     }
 
     [Fact]
+    public async Task Produce_SaysWhatItDoes_WhenDebuggingWithLines()
+    {
+        await NewQueueAsync("orders");
+        string error = (await RunAsync("1\n2\n", ["produce", "orders", "--lines", "--debug"])).With(0).Error;
+        Assert.Contains("Attempting to write item", error);
+        Assert.Contains("Item written, returning", error);
+    }
+
+    [Fact]
     public async Task Produce_PutsNothing_WhenInterruptedWhileItReads()
     {
         await NewQueueAsync("orders");

@@ -23,23 +23,40 @@ public sealed class RestartTests(Server server) : CommandTest(server)
     }
 
     [Fact]
+    public async Task Consume_SaysThatTheMessageIsBack_WhenTheServerRestartsUnderTheCommand()
+    {
+        await using EmbeddedPostgres own = await EmbeddedPostgres.StartAsync(cancellationToken: Token);
+        using Running running = await RestartUnderCommandAsync(own);
+        Assert.Contains("The connection was lost; message 1 is back in queue \"orders\"", (await running.EndAsync()).With(3).Error);
+        await using var after = new TpqClient(own.Url);
+        Assert.Equal(1, await after.Queue("orders").CountAsync(Token));
+    }
+
+    [Fact]
     public async Task Follow_SaysThatTheMessageIsBackAndGoesOn_WhenTheServerRestartsUnderTheCommand()
     {
         await using EmbeddedPostgres own = await EmbeddedPostgres.StartAsync(cancellationToken: Token);
-        await using (var client = new TpqClient(own.Url))
-        {
-            await client.Queue("orders").CreateAsync(cancellationToken: Token);
-            await client.Queue("orders").PutAsync("7", Token);
-        }
-        using Running running = Start(own, "consume", "orders", "--follow", "--exec=echo begun; until test -e go; do sleep 0.05; done");
-        await running.SaysAsync("begun");
-        await own.RestartAsync(cancellationToken: Token);
-        await File.WriteAllTextAsync(FilePath("go"), "", Token);
+        using Running running = await RestartUnderCommandAsync(own, "--follow");
         await running.SaysAsync("begun\nbegun\n");
         await using var after = new TpqClient(own.Url);
         await Eventually.TrueAsync(async () => await after.Queue("orders").CountAsync(Token) == 0, () => "the message is removed");
         running.Signal("TERM");
         Assert.Equal("The connection was lost; message 1 is back in queue \"orders\"; going on in 1 s.\n", (await running.EndAsync()).With(130).Error);
+    }
+
+    /// <summary>A consumer whose command ran while the server was restarted, and has ended since.</summary>
+    async Task<Running> RestartUnderCommandAsync(EmbeddedPostgres own, params string[] options)
+    {
+        await using (var client = new TpqClient(own.Url))
+        {
+            await client.Queue("orders").CreateAsync(cancellationToken: Token);
+            await client.Queue("orders").PutAsync("7", Token);
+        }
+        Running running = Start(own, ["consume", "orders", "--exec=echo begun; until test -e go; do sleep 0.05; done", .. options]);
+        await running.SaysAsync("begun");
+        await own.RestartAsync(cancellationToken: Token);
+        await File.WriteAllTextAsync(FilePath("go"), "", Token);
+        return running;
     }
 
     Running Start(EmbeddedPostgres own, params string[] args)

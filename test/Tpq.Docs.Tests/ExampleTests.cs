@@ -65,6 +65,7 @@ public sealed class ExampleTests(Server server) : IAsyncLifetime
             """);
         await orders.PutManyAsync(["""{"Id": 6, "Item": "tea"}""", """{"Id": 7, "Item": "tea"}""", """{"Id": 8, "Item": "tea"}"""], Token);
         Task run = Snippet.RunAsync(Block.With(page, "csharp", "ConsumeAsync"));
+        // The snippet runs as it is printed, and tells nobody how far it is; `stop` ends this when it never gets there.
         while (!await ScalarAsync<bool>("SELECT is_called FROM tries") && !run.IsCompleted)
             await Task.Delay(TimeSpan.FromMilliseconds(20), stop);
         await _stop.CancelAsync();

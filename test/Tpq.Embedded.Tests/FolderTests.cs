@@ -68,7 +68,7 @@ public sealed class FolderTests : IDisposable
     [Fact]
     public async Task StartAsync_NamesTheBarrier_WhenRootKeepsTheFolderToItself()
     {
-        Assert.SkipUnless(!OperatingSystem.IsWindows() && Environment.IsPrivilegedProcess, "only root runs the server as another account");
+        Need.Root();
         string barrier = _folder.Make("a", closed: true);
 
         var e = await Assert.ThrowsAsync<EmbeddedPostgresException>(() => EmbeddedPostgres.StartAsync(Kept, Token));

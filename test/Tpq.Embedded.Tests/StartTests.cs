@@ -102,7 +102,7 @@ public sealed class StartTests(ITestOutputHelper output)
     [Fact]
     public async Task StartAsync_RunsAsNobody_WhenRootHasNoAccountForPostgres()
     {
-        Assert.SkipUnless(!OperatingSystem.IsWindows() && Environment.IsPrivilegedProcess, "only root runs the server as another account");
+        Need.Root();
         Surroundings surroundings = Surroundings.Current with { Account = new ServerAccount("nobody") };
 
         await using EmbeddedPostgres postgres = await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions(), surroundings, Token);

@@ -13,6 +13,7 @@ static class Waiting
         while (!condition())
         {
             Assert.True(Stopwatch.GetElapsedTime(start) < Deadline, $"{what}: not within {Deadline}");
+            // Of another process and its files nobody tells; the deadline decides, the interval does not.
             await Task.Delay(10, TestContext.Current.CancellationToken);
         }
     }

@@ -16,15 +16,12 @@ public sealed class GroupCommitTests(Server server) : DatabaseTest(server)
     [Fact]
     public async Task PutsDuringAPut_ShareOneTransaction()
     {
-        await using TpqClient client = NewClient(time: new NoTimers());
-        TpqQueue queue = await NewSlowQueueAsync(client);
-        await using NpgsqlConnection door = await CloseDoorAsync();
-        Task<long> first = await PutSlowlyAsync(queue);
-        Task<long>[] others = [.. Enumerable.Range(0, 20).Select(n => queue.PutAsync(Number(n), Token))];
-        await OpenDoorAsync(door);
-        long[] ids = [await first, .. await Task.WhenAll(others)];
+        await using Crowd crowd = await GatherAsync();
+        Task<long>[] puts = [crowd.First, .. Enumerable.Range(0, 20).Select(n => crowd.Queue.PutAsync(Number(n), Token))];
+        await crowd.OpenDoorAsync();
+        long[] ids = await Soon(Task.WhenAll(puts));
         Assert.Equal(ids.Order(), ids);
-        Assert.Equal([Slow, .. Enumerable.Range(0, 20).Select(Number)], (await queue.PeekAsync(100, Token)).Select(p => p.Message.Json));
+        Assert.Equal([Slow, .. Enumerable.Range(0, 20).Select(Number)], (await crowd.Queue.PeekAsync(100, Token)).Select(p => p.Message.Json));
         Assert.Equal(2, await ScalarAsync<long>("SELECT count(DISTINCT xmin::text) FROM tpq_orders"));
     }
 
@@ -33,18 +30,16 @@ public sealed class GroupCommitTests(Server server) : DatabaseTest(server)
     [InlineData("Maximum Pool Size=1")]
     public async Task AnErrorIsItsOwn_AndTheOthersArePut(string settings)
     {
-        await using TpqClient client = NewClient(settings, time: new NoTimers());
-        TpqQueue queue = await NewSlowQueueAsync(client);
-        await using NpgsqlConnection door = await CloseDoorAsync();
-        Task<long> first = await PutSlowlyAsync(queue);
-        Task<long> before = queue.PutAsync("1", Token), bad = queue.PutAsync(Bad, Token), after = queue.PutAsync("2", Token);
-        await OpenDoorAsync(door);
-        await first;
-        long[] ids = [await before, await after];
-        PostgresException error = await Assert.ThrowsAsync<PostgresException>(() => bad);
+        await using Crowd crowd = await GatherAsync(settings);
+        Task<long> before = crowd.Queue.PutAsync("1", Token), bad = crowd.Queue.PutAsync(Bad, Token), after = crowd.Queue.PutAsync("2", Token);
+        await crowd.OpenDoorAsync();
+        long[] ids = await Soon(Task.WhenAll(crowd.First, before, after));
+        PostgresException error = await Assert.ThrowsAsync<PostgresException>(() => Soon(bad));
         Assert.Equal(PostgresErrorCodes.CheckViolation, error.SqlState);
-        Assert.Equal([(ids[0], "1"), (ids[1], "2")], (await queue.PeekAsync(100, Token)).Skip(1).Select(p => (p.Message.Id, p.Message.Json)));
-        await queue.PutAsync("3", Token);
+        Assert.Equal(
+            [(ids[0], Slow), (ids[1], "1"), (ids[2], "2")],
+            (await crowd.Queue.PeekAsync(100, Token)).Select(p => (p.Message.Id, p.Message.Json)));
+        await Soon(crowd.Queue.PutAsync("3", Token));
     }
 
     [Fact]
@@ -54,65 +49,60 @@ public sealed class GroupCommitTests(Server server) : DatabaseTest(server)
         TpqQueue nope = client.Queue("nope");
         Task<long>[] puts = [.. Enumerable.Range(0, 10).Select(n => nope.PutAsync(Number(n), Token))];
         foreach (Task<long> put in puts)
-            await Assert.ThrowsAsync<TpqQueueNotFoundException>(() => put);
+            await Assert.ThrowsAsync<TpqQueueNotFoundException>(() => Soon(put));
     }
 
     [Fact]
     public async Task APutThatTakesItsTime_HoldsUpNoOther()
     {
-        await using TpqClient client = NewClient();
-        TpqQueue queue = await NewSlowQueueAsync(client);
-        await using NpgsqlConnection door = await CloseDoorAsync();
-        Task<long> first = await PutSlowlyAsync(queue);
-        await Task.WhenAll(Enumerable.Range(0, 20).Select(n => queue.PutAsync(Number(n), Token)));
-        Assert.False(first.IsCompleted);
-        Assert.Equal(20, await queue.CountAsync(Token));
-        await OpenDoorAsync(door);
-        await first;
+        await using Crowd crowd = await GatherAsync(time: TimeProvider.System);
+        await Soon(Task.WhenAll(Enumerable.Range(0, 20).Select(n => crowd.Queue.PutAsync(Number(n), Token))));
+        Assert.False(crowd.First.IsCompleted);
+        Assert.Equal(20, await crowd.Queue.CountAsync(Token));
+        await crowd.OpenDoorAsync();
+        await Soon(crowd.First);
     }
 
     [Fact]
     public async Task AWaitingPut_IsCancelledAtOnce_AndNotPut()
     {
-        await using TpqClient client = NewClient(time: new NoTimers());
-        TpqQueue queue = await NewSlowQueueAsync(client);
-        await using NpgsqlConnection door = await CloseDoorAsync();
-        Task<long> first = await PutSlowlyAsync(queue);
+        await using Crowd crowd = await GatherAsync();
         using var cancel = new CancellationTokenSource();
-        Task<long> cancelled = queue.PutAsync("1", cancel.Token), other = queue.PutAsync("2", Token);
+        Task<long> cancelled = crowd.Queue.PutAsync("1", cancel.Token), other = crowd.Queue.PutAsync("2", Token);
         await cancel.CancelAsync();
-        var error = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cancelled);
+        var error = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Soon(cancelled));
         Assert.Equal(cancel.Token, error.CancellationToken);
-        await OpenDoorAsync(door);
-        await Task.WhenAll(first, other);
-        Assert.Equal([Slow, "2"], (await queue.PeekAsync(100, Token)).Select(p => p.Message.Json));
+        await crowd.OpenDoorAsync();
+        await Soon(Task.WhenAll(crowd.First, other));
+        Assert.Equal([Slow, "2"], (await crowd.Queue.PeekAsync(100, Token)).Select(p => p.Message.Json));
     }
 
     [Fact]
     public async Task WhenTheServerEndsTheSession_NothingIsPutTwice()
     {
-        await using TpqClient client = NewClient(time: new NoTimers());
-        TpqQueue queue = await NewSlowQueueAsync(client);
-        await using NpgsqlConnection door = await CloseDoorAsync();
-        Task<long> first = await PutSlowlyAsync(queue);
-        Task<long>[] others = [queue.PutAsync(Slow, Token), queue.PutAsync("1", Token)];
-        await KillWaitingAsync(1);
+        await using Crowd crowd = await GatherAsync();
+        Task<long>[] puts = [crowd.First, crowd.Queue.PutAsync(Slow, Token), crowd.Queue.PutAsync("1", Token)];
+        await KillWaitingAsync();
         // What waited has a transaction now, which stands before the door as well.
-        await KillWaitingAsync(1);
-        await OpenDoorAsync(door);
-        foreach (Task<long> put in (Task<long>[])[first, .. others])
-            Assert.True(Npgsql(await Record.ExceptionAsync(() => put)));
-        Assert.Equal(0, await queue.CountAsync(Token));
-        await queue.PutAsync("2", Token);
-
-        static bool Npgsql(Exception? error) => error is NpgsqlException;
+        await KillWaitingAsync();
+        await crowd.OpenDoorAsync();
+        foreach (Task<long> put in puts)
+            Assert.IsAssignableFrom<NpgsqlException>(await Record.ExceptionAsync(() => Soon(put)));
+        Assert.Equal(0, await crowd.Queue.CountAsync(Token));
+        await Soon(crowd.Queue.PutAsync("2", Token));
     }
 
     static string Number(int n) => n.ToString(System.Globalization.CultureInfo.InvariantCulture);
 
-    /// <summary>A queue that refuses one payload, and whose put of another waits while the door is closed.</summary>
-    async Task<TpqQueue> NewSlowQueueAsync(TpqClient client)
+    /// <summary>What never comes fails the test, instead of keeping it for ever.</summary>
+    static Task<T> Soon<T>(Task<T> task) => task.WaitAsync(TimeSpan.FromSeconds(20), Token);
+
+    /// <summary>A queue that refuses one payload, and whose put of another waits before a door, as the first put does.</summary>
+    /// <param name="settings">Of the connection.</param>
+    /// <param name="time">Null: nobody loses patience.</param>
+    async Task<Crowd> GatherAsync(string settings = "", TimeProvider? time = null)
     {
+        TpqClient client = NewClient(settings, time: time ?? new NoTimers());
         TpqQueue queue = client.Queue("orders");
         await queue.CreateAsync(cancellationToken: Token);
         await ExecuteAsync(
@@ -125,31 +115,31 @@ public sealed class GroupCommitTests(Server server) : DatabaseTest(server)
             END $$;
             CREATE TRIGGER wait BEFORE INSERT ON "{Schema}".tpq_orders FOR EACH ROW EXECUTE FUNCTION "{Schema}".wait();
             """);
-        return queue;
-    }
-
-    async Task<NpgsqlConnection> CloseDoorAsync()
-    {
         NpgsqlConnection door = await OpenAsync();
         await ExecuteAsync(door, $"SELECT pg_advisory_lock({Lock}, 'tpq_orders'::regclass::oid::int)");
-        return door;
+        Task<long> first = queue.PutAsync(Slow, Token);
+        await EventuallyAsync(() => ScalarAsync<bool>($"SELECT EXISTS ({Waiting})"), "the first put waits");
+        return new Crowd(client, queue, door, first);
     }
 
-    static Task OpenDoorAsync(NpgsqlConnection door) => ExecuteAsync(door, $"SELECT pg_advisory_unlock({Lock}, 'tpq_orders'::regclass::oid::int)");
-
-    /// <summary>A put that stands before the door.</summary>
-    async Task<Task<long>> PutSlowlyAsync(TpqQueue queue)
-    {
-        Task<long> put = queue.PutAsync(Slow, Token);
-        await EventuallyAsync(() => ScalarAsync<bool>($"SELECT EXISTS ({Waiting})"), "the put waits");
-        return put;
-    }
-
-    Task KillWaitingAsync(int count) => EventuallyAsync(
-        async () => await ScalarAsync<long>($"SELECT count(pg_terminate_backend(pid)) FROM ({Waiting}) w") == count, "a put waits, and its session is ended");
+    Task KillWaitingAsync() => EventuallyAsync(
+        async () => await ScalarAsync<long>($"SELECT count(pg_terminate_backend(pid)) FROM ({Waiting}) w") == 1, "a put waits, and its session is ended");
 
     static string Waiting =>
         $"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = {Lock} AND objid = 'tpq_orders'::regclass::oid AND NOT granted";
+
+    sealed record Crowd(TpqClient Client, TpqQueue Queue, NpgsqlConnection Door, Task<long> First) : IAsyncDisposable
+    {
+        public Task OpenDoorAsync() => ExecuteAsync(Door, $"SELECT pg_advisory_unlock({Lock}, 'tpq_orders'::regclass::oid::int)");
+
+        public async ValueTask DisposeAsync()
+        {
+            // A client waits for its puts, in a test that has failed as well.
+            await OpenDoorAsync();
+            await Door.DisposeAsync();
+            await Client.DisposeAsync();
+        }
+    }
 
     /// <summary>Nobody loses patience.</summary>
     sealed class NoTimers : TimeProvider

@@ -125,7 +125,7 @@ public sealed class PlanTests(Server server) : DatabaseTest(server)
         Assert.True(nodes.Contains(scan) && !nodes.Contains("Seq Scan") && (!nodes.Contains("Sort") || maySort), $"{name}: {plan}");
     }
 
-    /// <summary>The plans of the statements that the client has prepared on this connection.</summary>
+    /// <summary>The plans of the takes of one that the client has prepared on this connection: the only take with a single parameter.</summary>
     static async Task<List<string>> PlansAsync(NpgsqlConnection connection)
     {
         var names = new List<string>();

@@ -11,7 +11,7 @@ public sealed class PoolerTests(Server server, PgBouncerPackage package) : Datab
     [Fact]
     public async Task InTransactionMode_ItPolls_PreparesNothing_AndSaysSoOnce()
     {
-        Assert.SkipUnless(PgBouncerPackage.CanBeHad, "There is neither PgBouncer nor apt.");
+        PgBouncerPackage.Need();
         await NewQueueAsync();
         await using PgBouncer bouncer = await PgBouncer.StartAsync(package, Server.KeywordsOf(Server.Url), "transaction");
         using var logs = new FakeLoggerProvider();
@@ -43,7 +43,7 @@ public sealed class PoolerTests(Server server, PgBouncerPackage package) : Datab
     [Fact]
     public async Task InSessionMode_TheBellWakes()
     {
-        Assert.SkipUnless(PgBouncerPackage.CanBeHad, "There is neither PgBouncer nor apt.");
+        PgBouncerPackage.Need();
         TpqQueue queue = await NewQueueAsync();
         await using PgBouncer bouncer = await PgBouncer.StartAsync(package, Server.KeywordsOf(Server.Url), "session");
         await using var client = new TpqClient(bouncer.Keywords, new TpqClientOptions { Schema = Schema, LooksByClock = false });
@@ -58,7 +58,7 @@ public sealed class PoolerTests(Server server, PgBouncerPackage package) : Datab
     [Fact]
     public async Task InTransactionMode_ANotificationToOneself_ProvesNothing()
     {
-        Assert.SkipUnless(PgBouncerPackage.CanBeHad, "There is neither PgBouncer nor apt.");
+        PgBouncerPackage.Need();
         await using PgBouncer bouncer = await PgBouncer.StartAsync(package, Server.KeywordsOf(Server.Url), "transaction");
         await using NpgsqlDataSource dataSource = NpgsqlDataSource.Create(bouncer.Keywords);
         await using NpgsqlConnection connection = await dataSource.OpenConnectionAsync(Token);

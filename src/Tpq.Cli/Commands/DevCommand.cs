@@ -69,12 +69,19 @@ static partial class DevCommand
         start.Environment["TPQ_URL"] = url;
         cancellationToken.ThrowIfCancellationRequested();
         Interrupt.IsLeftToCommand = true;
-        using Process process = ChildProcess.Start(start);
-        // The terminal sends Ctrl+C to the command as well; SIGTERM comes to this process alone.
-        using PosixSignalRegistration? forward = OperatingSystem.IsWindows() ? null
-            : PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => _ = Kill(process.Id, Terminate));
-        await process.WaitForExitAsync(CancellationToken.None);
-        return process.ExitCode;
+        try
+        {
+            using Process process = ChildProcess.Start(start);
+            // The terminal sends Ctrl+C to the command as well; SIGTERM comes to this process alone.
+            using PosixSignalRegistration? forward = OperatingSystem.IsWindows() ? null
+                : PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => _ = Kill(process.Id, Terminate));
+            await process.WaitForExitAsync(CancellationToken.None);
+            return process.ExitCode;
+        }
+        finally
+        {
+            Interrupt.IsLeftToCommand = false;
+        }
     }
 
     /// <summary>What would mix with TPQ_URL, or name another database to a program that looks there.</summary>

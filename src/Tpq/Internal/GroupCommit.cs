@@ -111,7 +111,7 @@ sealed class GroupCommit(TpqClient client)
             while ((sent = Next()).Count > 0)
                 await RunAsync(connection, sent).ConfigureAwait(false);
         }
-        catch (PostgresException e) when (sent.Count > 1 && e.InvariantSeverity == "ERROR")
+        catch (PostgresException e) when (sent.Count > 1 && e.InvariantSeverity == "ERROR" && !Fault.IsConnectionLoss(e))
         {
             // Undone, and told so: whose fault it was shows when each goes alone. (A session that the server ends may have committed before.)
             foreach (Waiting each in sent)

@@ -13,6 +13,7 @@ static class Eventually
         while (!await isTrue())
         {
             Assert.True(Stopwatch.GetElapsedTime(start) < Patience, $"Not within {Patience.TotalSeconds} s: {what()}");
+            // Another process tells nobody when it gets somewhere. The deadline decides, the interval does not.
             await Task.Delay(Interval);
         }
     }

@@ -73,6 +73,7 @@ sealed class PgBouncer : IAsyncDisposable
             }
             catch (NpgsqlException) when (attempt < 200 && !_process.HasExited)
             {
+                // It tells nobody when it listens.
                 await Task.Delay(50);
             }
         }

@@ -10,7 +10,9 @@ public sealed class PgBouncerPackage : IDisposable
     readonly string _folder = Directory.CreateTempSubdirectory("tpq-pgbouncer-package-").FullName;
     Task<string>? _fetched;
 
-    public static bool CanBeHad => OperatingSystem.IsLinux() && (Find("pgbouncer") ?? Find("apt-get")) is not null;
+    /// <summary>What a test behind it needs of the machine: a PgBouncer, or an apt that brings one. Nothing else stands for it.</summary>
+    public static void Need() => Assert.SkipUnless(
+        OperatingSystem.IsLinux() && (Find("pgbouncer") ?? Find("apt-get")) is not null, "There is neither a PgBouncer nor an apt to fetch it with.");
 
     string Root => Path.Combine(_folder, "root");
 

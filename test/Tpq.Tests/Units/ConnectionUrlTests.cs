@@ -40,6 +40,10 @@ public sealed class ConnectionUrlTests
     public void Parse_KeepsTargetSessionAttributes(string parameter, string value) =>
         Assert.Equal(value, Parse($"postgresql://a,b/d?{parameter}").TargetSessionAttributes);
 
+    /// <summary>As libpq has it from JDBC's URLs.</summary>
+    [Fact]
+    public void Parse_RequiresTls_WhenSslIsTrue() => Assert.Equal(SslMode.Require, Parse("postgresql://h/d?ssl=true").SslMode);
+
     [Theory]
     [InlineData("mysql://u:secret@h/d", "neither with postgresql://")]
     [InlineData("postgresql://u:secret@h:99999/d", "\"port\"")]
@@ -48,6 +52,7 @@ public sealed class ConnectionUrlTests
     [InlineData("postgresql://u:secret%@h/d", "%25")]
     [InlineData("postgresql://u:secret%zz@h/d", "%25")]
     [InlineData("postgresql://u:secret@h/d?sslmode=secret", "\"sslmode\"")]
+    [InlineData("postgresql://u:secret@h/d?ssl=secret", "\"ssl\"")]
     [InlineData("postgresql://u:secret@h/d?nope=secret", "\"nope\"")]
     [InlineData("postgresql://u:secret@h/d?sslmode", "without \"=\"")]
     [InlineData("postgresql://u:?secret=x@h/d", "%3F")]
