@@ -51,6 +51,9 @@ sealed class Doorbell(QueueState queue, NpgsqlConnection connection)
     /// <summary>Whether it wants to take part in the next election by the clock.</summary>
     public bool WantsElection => IsAuto && !_isElected && Sleepers.AnyAsleep;
 
+    /// <summary>Whether nothing is expected of the next tick: it is the doorman of those who sleep, or none is wanted.</summary>
+    public bool IsSettled => _bell is not null && (!IsAuto || (_isOnDuty && Sleepers.AnyAsleep));
+
     /// <summary>Does what is to be done now.</summary>
     public async Task AttendAsync()
     {
@@ -69,7 +72,7 @@ sealed class Doorbell(QueueState queue, NpgsqlConnection connection)
         }
     }
 
-    /// <summary>Once a second.</summary>
+    /// <summary>Once a second, or less often where all is settled.</summary>
     /// <param name="isSameTable">Whether the name still means the same table.</param>
     /// <param name="wonElection">Whether it has just been elected; null where it did not stand.</param>
     public async Task TickAsync(bool isSameTable, bool? wonElection)

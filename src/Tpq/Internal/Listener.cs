@@ -9,7 +9,8 @@ namespace Tpq.Internal;
 /// </summary>
 /// <remarks>
 /// <para>What it does for a queue is the <see cref="Doorbell"/>'s. A reconnect wakes everybody, since what was rung meanwhile is lost. Once a second
-/// it asks the server, in one statement, who may stand for election, which is a sign of life too: a half-open line is silent.</para>
+/// it asks the server, in one statement, who may stand for election, which is a sign of life too: a half-open line is silent. Where it is the doorman
+/// of all queues already, every five seconds are enough, for the same table and for the sign.</para>
 /// <para>Behind a pooler that gives every transaction another session, LISTEN succeeds and nothing ever comes. It shows by the number of the server's
 /// process, and by a notification to itself that does not arrive; it is sent over a connection of its own, since the pooler would hand back one
 /// that comes with the reply of the same session. Then there is no listening, and waiters look once a second. So it is with a pool of one
@@ -17,7 +18,7 @@ namespace Tpq.Internal;
 /// </remarks>
 sealed class Listener(TpqClient client, bool enabled) : IAsyncDisposable
 {
-    static readonly TimeSpan Tick = TimeSpan.FromSeconds(1), SelfTestPatience = TimeSpan.FromSeconds(3), MaxPause = TimeSpan.FromSeconds(30);
+    static readonly TimeSpan Tick = TimeSpan.FromSeconds(1), CalmTick = TimeSpan.FromSeconds(5), SelfTestPatience = TimeSpan.FromSeconds(3), MaxPause = TimeSpan.FromSeconds(30);
 
     readonly Lock _gate = new();
     readonly CancellationTokenSource _stopping = new();
@@ -146,7 +147,8 @@ sealed class Listener(TpqClient client, bool enabled) : IAsyncDisposable
             foreach (Doorbell doorbell in _doorbells.Values)
                 await doorbell.AttendAsync().ConfigureAwait(false);
             onConnected();
-            TimeSpan left = Tick - client.Time.GetElapsedTime(lastTick);
+            TimeSpan tick = _doorbells.Count > 0 && _doorbells.Values.All(static d => d.IsSettled) ? CalmTick : Tick;
+            TimeSpan left = tick - client.Time.GetElapsedTime(lastTick);
             if (left > TimeSpan.Zero)
             {
                 await WaitAsync(connection, left, called).ConfigureAwait(false);
@@ -210,7 +212,7 @@ sealed class Listener(TpqClient client, bool enabled) : IAsyncDisposable
         await using (reader.ConfigureAwait(false))
         {
             while (await reader.ReadAsync().ConfigureAwait(false))
-                answers.Add((reader.GetBoolean(1), await reader.IsDBNullAsync(2).ConfigureAwait(false) ? null : reader.GetBoolean(2)));
+                answers.Add((reader.GetBoolean(0), await reader.IsDBNullAsync(1).ConfigureAwait(false) ? null : reader.GetBoolean(1)));
         }
         foreach ((Doorbell doorbell, (bool isSameTable, bool? won)) in doorbells.Zip(answers))
             await doorbell.TickAsync(isSameTable, won).ConfigureAwait(false);

@@ -9,12 +9,12 @@ static class ListenerSql
     static readonly string Bell = Doorbell.BellLocks.ToString(CultureInfo.InvariantCulture);
 
     /// <summary>
-    /// Once a second, for all queues: $1 the tables' names, $2 their oids, $3 which of them want a doorman. Whether it is still the same table, and
+    /// At each tick, for all queues: $1 the tables' names, $2 their oids, $3 which of them want a doorman. Whether it is still the same table, and
     /// whether the election was won.
     /// </summary>
     public static readonly string Tick =
         $"""
-        SELECT pg_catalog.pg_backend_pid(), to_regclass(q.name)::oid IS NOT DISTINCT FROM q.oid,
+        SELECT to_regclass(q.name)::oid IS NOT DISTINCT FROM q.oid,
                CASE WHEN q.wants THEN pg_catalog.pg_try_advisory_lock({Election}, q.oid::int) END
         FROM unnest($1::text[], $2::oid[], $3::bool[]) AS q(name, oid, wants)
         """;

@@ -73,6 +73,9 @@ sealed class Sql(QueueName name)
     public string TakeManyKnown => field ??=
         $"DELETE FROM {_table} WHERE id = ANY (coalesce(nullif(ARRAY({Probe("$3", "$2")}), '{{}}'), ARRAY({Scan("$1", "$2")}))) RETURNING *";
 
+    /// <summary>The first id behind $1, in hand or not; null for none. Locks: no row. Index: the primary key, as <see cref="Take"/> scans it.</summary>
+    public string Glance => field ??= $"SELECT (SELECT id FROM {_table} WHERE id > $1 ORDER BY id LIMIT 1)";
+
     /// <summary>Which of the ids $1 the snapshot shows, in hand or not. Locks: no row. Index: the primary key.</summary>
     public string StillThere => field ??= $"SELECT id FROM {_table} WHERE id = ANY ($1)";
 

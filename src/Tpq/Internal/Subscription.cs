@@ -41,7 +41,8 @@ sealed class Subscription : IDisposable
     public void HasLooked() => _owesLook = false;
 
     /// <summary>Returns at the next ring, or at once at one that came since the last call, or when the time is up (MaxValue: never).</summary>
-    public async Task WaitAsync(TimeSpan atMost, CancellationToken cancellationToken)
+    /// <returns>Whether there was a ring.</returns>
+    public async Task<bool> WaitAsync(TimeSpan atMost, CancellationToken cancellationToken)
     {
         TaskCompletionSource? bell = _queue.Sleepers.Guarded(() =>
             _bell = IsRung ? null : new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
@@ -54,12 +55,13 @@ sealed class Subscription : IDisposable
         }
         catch (TimeoutException)
         {
-            // Nobody rang.
+            return false;
         }
         finally
         {
             _queue.Sleepers.Guarded(() => (_bell, _owesLook, IsRung) = (null, _owesLook || IsRung, false));
         }
+        return true;
     }
 
     /// <summary>To be called after each look, which was made after <see cref="WaitAsync"/> had returned.</summary>

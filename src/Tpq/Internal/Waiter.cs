@@ -61,7 +61,7 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true) 
         TimeSpan pause = TimeSpan.Zero;
         while (true)
         {
-            TimeSpan left = wait == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : wait - client.Time.GetElapsedTime(start);
+            TimeSpan left = Left(start, wait);
             try
             {
                 T? found = await look(left <= TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
@@ -70,7 +70,7 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true) 
                 _subscription?.Looked(hasFound: found is not null);
                 if (found is not null || left <= TimeSpan.Zero)
                     return found;
-                await SleepAsync(left, cancellationToken).ConfigureAwait(false);
+                await SleepAsync(start, wait, cancellationToken).ConfigureAwait(false);
             }
             catch (Exception e) when (survive && left > TimeSpan.Zero && client.HasReachedDatabase && Fault.IsConnectionLoss(e))
             {
@@ -82,17 +82,28 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true) 
         }
     }
 
-    async Task SleepAsync(TimeSpan left, CancellationToken cancellationToken)
+    /// <summary>Returns when a look is worth while, or the time is up.</summary>
+    async Task SleepAsync(long start, TimeSpan wait, CancellationToken cancellationToken)
     {
         if (!hearsRings)
         {
-            await Task.Delay(Min(left, PollInterval), client.Time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(Min(Left(start, wait), PollInterval), client.Time, cancellationToken).ConfigureAwait(false);
             return;
         }
         _subscription ??= new Subscription(client.Listener, queue, client.Time);
-        TimeSpan interval = !client.LooksByClock ? TimeSpan.MaxValue : queue.Sleepers.AreServed ? ServedInterval : PollInterval;
-        await _subscription.WaitAsync(Min(left, interval), cancellationToken).ConfigureAwait(false);
+        TimeSpan left = Left(start, wait);
+        while (left > TimeSpan.Zero)
+        {
+            TimeSpan interval = !client.LooksByClock ? left : client.Rounds.UntilNext(queue.Sleepers.AreServed ? ServedInterval : PollInterval);
+            if (await _subscription.WaitAsync(Min(left, interval), cancellationToken).ConfigureAwait(false))
+                return;
+            left = Left(start, wait);
+            if (left > TimeSpan.Zero && await client.Rounds.MayHaveAsync(queue, cancellationToken).ConfigureAwait(false))
+                return;
+        }
     }
+
+    TimeSpan Left(long start, TimeSpan wait) => wait == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : wait - client.Time.GetElapsedTime(start);
 
     static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
 }
