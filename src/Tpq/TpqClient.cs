@@ -66,7 +66,6 @@ public sealed class TpqClient : IAsyncDisposable
         Enlists = settings.Enlist;
         MaxPoolSize = settings.MaxPoolSize;
         Listener = new Listener(this, enabled: MaxPoolSize > 1);
-        Rounds = new Rounds(this);
         LooksByClock = options.LooksByClock;
         Stopping = _stopping.Token;
     }
@@ -94,8 +93,6 @@ public sealed class TpqClient : IAsyncDisposable
     public NpgsqlDataSource DataSource { get; }
 
     internal Listener Listener { get; }
-
-    internal Rounds Rounds { get; }
 
     internal Statements Statements { get; }
 

@@ -20,6 +20,8 @@ sealed class Head(TimeProvider time)
 {
     static readonly TimeSpan ShortestInterval = TimeSpan.FromMilliseconds(100), LongestInterval = TimeSpan.FromSeconds(30);
 
+    static readonly TimeSpan LongSweep = TimeSpan.FromMilliseconds(50);
+
     const int SweepShare = 50;
 
     /// <summary>More than these are not worth their keep: a sweep finds them all.</summary>
@@ -64,6 +66,16 @@ sealed class Head(TimeProvider time)
         {
             lock (_gate)
                 return IsDue();
+        }
+    }
+
+    /// <summary>Whether a sweep takes so long that whatever runs it does nothing else for a while.</summary>
+    public bool IsSweepLong
+    {
+        get
+        {
+            lock (_gate)
+                return _lastSweepTime > LongSweep;
         }
     }
 

@@ -140,7 +140,7 @@ sealed class Listener(TpqClient client, bool enabled) : IAsyncDisposable
 
     async Task LoopAsync(NpgsqlConnection connection, Action onConnected)
     {
-        long lastTick = client.Time.GetTimestamp();
+        long lastTick = client.Time.GetTimestamp(), lastRound = lastTick;
         while (!_stopping.IsCancellationRequested)
         {
             CancellationToken called = ReadCalls(connection);
@@ -159,6 +159,11 @@ sealed class Listener(TpqClient client, bool enabled) : IAsyncDisposable
             if (_doorbells.Count == 0)
                 return;
             await TickAsync(connection).ConfigureAwait(false);
+            if (client.LooksByClock && client.Time.GetElapsedTime(lastRound) >= Rounds.Interval)
+            {
+                lastRound = client.Time.GetTimestamp();
+                await Rounds.GoAsync(connection, _doorbells.Keys.Where(static q => q.Sleepers is { AreServed: true, AnyAsleep: true })).ConfigureAwait(false);
+            }
         }
     }
 

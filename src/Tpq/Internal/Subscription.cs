@@ -41,8 +41,7 @@ sealed class Subscription : IDisposable
     public void HasLooked() => _owesLook = false;
 
     /// <summary>Returns at the next ring, or at once at one that came since the last call, or when the time is up (MaxValue: never).</summary>
-    /// <returns>Whether there was a ring.</returns>
-    public async Task<bool> WaitAsync(TimeSpan atMost, CancellationToken cancellationToken)
+    public async Task WaitAsync(TimeSpan atMost, CancellationToken cancellationToken)
     {
         TaskCompletionSource? bell = _queue.Sleepers.Guarded(() =>
             _bell = IsRung ? null : new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
@@ -55,13 +54,12 @@ sealed class Subscription : IDisposable
         }
         catch (TimeoutException)
         {
-            return false;
+            // Nobody rang.
         }
         finally
         {
             _queue.Sleepers.Guarded(() => (_bell, _owesLook, IsRung) = (null, _owesLook || IsRung, false));
         }
-        return true;
     }
 
     /// <summary>To be called after each look, which was made after <see cref="WaitAsync"/> had returned.</summary>

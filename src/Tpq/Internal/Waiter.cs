@@ -2,8 +2,8 @@ namespace Tpq.Internal;
 
 /// <summary>Looks, and looks again when something may have changed, until there is a message or the time is up.</summary>
 /// <remarks>
-/// Rings only say that a look is worth while; what is there is found by looking. It looks by the clock in any case (every 10 seconds, or once a
-/// second where nobody rings), and at the deadline, so <see langword="null"/> means that the queue was empty then. A subscription is made at the
+/// Rings only say that a look is worth while; what is there is found by looking. Where nobody rings it looks once a second, elsewhere the
+/// listener makes <see cref="Rounds"/>; and it looks at the deadline, so <see langword="null"/> means that the queue was empty then. A subscription is made at the
 /// first wait and kept: one waiter may wait often.
 /// </remarks>
 /// <param name="client">The client.</param>
@@ -13,9 +13,6 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true) 
 {
     /// <summary>The longest time between two looks where nobody tells of puts.</summary>
     static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
-
-    /// <summary>The same where somebody does: a rollback or a crash elsewhere rings no bell.</summary>
-    static readonly TimeSpan ServedInterval = TimeSpan.FromSeconds(10);
 
     static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
 
@@ -61,7 +58,7 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true) 
         TimeSpan pause = TimeSpan.Zero;
         while (true)
         {
-            TimeSpan left = Left(start, wait);
+            TimeSpan left = wait == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : wait - client.Time.GetElapsedTime(start);
             try
             {
                 T? found = await look(left <= TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
@@ -70,7 +67,7 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true) 
                 _subscription?.Looked(hasFound: found is not null);
                 if (found is not null || left <= TimeSpan.Zero)
                     return found;
-                await SleepAsync(start, wait, cancellationToken).ConfigureAwait(false);
+                await SleepAsync(left, cancellationToken).ConfigureAwait(false);
             }
             catch (Exception e) when (survive && left > TimeSpan.Zero && client.HasReachedDatabase && Fault.IsConnectionLoss(e))
             {
@@ -83,27 +80,17 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true) 
     }
 
     /// <summary>Returns when a look is worth while, or the time is up.</summary>
-    async Task SleepAsync(long start, TimeSpan wait, CancellationToken cancellationToken)
+    async Task SleepAsync(TimeSpan left, CancellationToken cancellationToken)
     {
         if (!hearsRings)
         {
-            await Task.Delay(Min(Left(start, wait), PollInterval), client.Time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(Min(left, PollInterval), client.Time, cancellationToken).ConfigureAwait(false);
             return;
         }
         _subscription ??= new Subscription(client.Listener, queue, client.Time);
-        TimeSpan left = Left(start, wait);
-        while (left > TimeSpan.Zero)
-        {
-            TimeSpan interval = !client.LooksByClock ? left : client.Rounds.UntilNext(queue.Sleepers.AreServed ? ServedInterval : PollInterval);
-            if (await _subscription.WaitAsync(Min(left, interval), cancellationToken).ConfigureAwait(false))
-                return;
-            left = Left(start, wait);
-            if (left > TimeSpan.Zero && await client.Rounds.MayHaveAsync(queue, cancellationToken).ConfigureAwait(false))
-                return;
-        }
+        TimeSpan interval = queue.Sleepers.AreServed || !client.LooksByClock ? TimeSpan.MaxValue : PollInterval;
+        await _subscription.WaitAsync(Min(left, interval), cancellationToken).ConfigureAwait(false);
     }
-
-    TimeSpan Left(long start, TimeSpan wait) => wait == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : wait - client.Time.GetElapsedTime(start);
 
     static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
 }

@@ -25,7 +25,8 @@ public abstract class DatabaseTest(Server server) : IAsyncLifetime
         GC.SuppressFinalize(this);
         if (_client is not null)
             await _client.DisposeAsync();
-        await ExecuteAsync($"DROP SCHEMA \"{Schema}\" CASCADE");
+        // What a test that has failed left in hand must not keep the run for ever.
+        await ExecuteAsync($"SET lock_timeout = '20s'; DROP SCHEMA \"{Schema}\" CASCADE; RESET lock_timeout");
     }
 
     /// <summary>A client whose tables are named with the schema; settings are Npgsql's keywords.</summary>
