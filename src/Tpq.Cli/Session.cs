@@ -81,7 +81,7 @@ sealed class Session
 
     public static TpqClientOptions ClientOptions(GlobalOptions options)
     {
-        var settings = new TpqClientOptions { Schema = options.Schema };
+        var settings = new TpqClientOptions { Schema = options.Schema, IsBrief = true };
         if (options.Prefix is { } prefix)
             settings.TablePrefix = prefix;
         return settings;

@@ -82,7 +82,7 @@ public sealed class TpqClient : IAsyncDisposable
         options ??= new TpqClientOptions();
         var configuration = Configuration.FromEnvironment(LoggerOf(options));
         if (options.GivenTablePrefix is null && configuration.GivenTablePrefix is { } prefix)
-            options = new TpqClientOptions { Schema = options.Schema, TablePrefix = prefix, LoggerFactory = options.LoggerFactory, TimeProvider = options.TimeProvider };
+            options = options.WithTablePrefix(prefix);
         return new TpqClient(configuration.Read(), options);
     }
 

@@ -30,5 +30,18 @@ public sealed class TpqClientOptions
     /// <summary>Whether a waiting consumer also looks by the clock. Only tests do without: there the bell alone must wake.</summary>
     internal bool LooksByClock { get; init; } = true;
 
+    /// <summary>
+    /// Whether a connection is to be ready as soon as possible, for a process that sends a statement or two: the driver does not read the database's
+    /// types (a query of its own, the longest of all that a command sends), and does not load Kerberos to look for encryption that nobody has asked for.
+    /// </summary>
+    internal bool IsBrief { get; init; }
+
     internal string? GivenTablePrefix { get; private set; }
+
+    internal TpqClientOptions WithTablePrefix(string prefix)
+    {
+        var copy = (TpqClientOptions)MemberwiseClone();
+        copy.TablePrefix = prefix;
+        return copy;
+    }
 }

@@ -69,6 +69,9 @@ sealed class FloorSystem : QueueSystem
     public override Task FillAsync(long count, CancellationToken cancellationToken) => Database.FillAsync(
         $"INSERT INTO floor (data) SELECT '{Payload.Plain}'::json FROM generate_series(1, {count})", cancellationToken);
 
+    public override Task DropOldestAsync(int count, CancellationToken cancellationToken) =>
+        Database.DropOldestAsync(SystemName, count, cancellationToken);
+
     public override async Task<double> PutAsync(int producers, Window window, CancellationToken cancellationToken)
     {
         await RenewAsync(cancellationToken);

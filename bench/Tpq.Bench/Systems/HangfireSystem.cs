@@ -43,7 +43,7 @@ sealed class HangfireSystem : InProcessSystem
         "`EnableLongPolling = true`, `UseSlidingInvisibilityTimeout = true`, no job filters (so no retries)",
         "put: `IBackgroundJobClient.Create`, one producer a thread; there is no bulk put and no batch",
         "get: a `BackgroundJobServer` with `WorkerCount` = consumers",
-        "Npgsql: `Maximum Pool Size=100`",
+        "Npgsql: `Minimum Pool Size=4;Maximum Pool Size=100`",
     ];
 
     public override async Task InstallAsync(CancellationToken cancellationToken)

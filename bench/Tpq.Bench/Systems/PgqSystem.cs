@@ -44,7 +44,7 @@ sealed class PgqSystem : InProcessSystem
         string.Create(CultureInfo.InvariantCulture, $"in place of pgqd, `pgq.ticker()` every {TickInterval.TotalMilliseconds} ms; `ticker_max_lag` as long, `ticker_max_count` {EventsInBatch}"),
         "put: `pgq.insert_event`; bulk put: the same for an array, in one statement",
         "get: `next_batch`, `get_batch_events`, handler for each event, `finish_batch`, in one transaction; one reader, however many consumers",
-        "Npgsql: `Maximum Pool Size=100;Max Auto Prepare=32;No Reset On Close=true`",
+        "Npgsql: `Minimum Pool Size=4;Maximum Pool Size=100;Max Auto Prepare=32;No Reset On Close=true`",
     ];
 
     public override async Task InstallAsync(CancellationToken cancellationToken)

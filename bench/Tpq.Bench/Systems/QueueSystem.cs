@@ -38,6 +38,9 @@ abstract class QueueSystem(Database database) : IAsyncDisposable
     /// <summary>Adds messages by whatever is fastest; never measured.</summary>
     public abstract Task FillAsync(long count, CancellationToken cancellationToken);
 
+    /// <summary>Deletes the oldest messages in one statement, as if they had been consumed; never measured.</summary>
+    public virtual Task DropOldestAsync(int count, CancellationToken cancellationToken) => throw CannotDo("keep its messages in one table from which they are deleted");
+
     /// <summary>Puts one message after the other, by several producers at once, and returns how many a second.</summary>
     public virtual Task<double> PutAsync(int producers, Window window, CancellationToken cancellationToken) => throw CannotDo("put messages singly");
 

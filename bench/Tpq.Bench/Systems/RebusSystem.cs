@@ -33,7 +33,7 @@ sealed class RebusSystem(Database database) : InProcessSystem(database)
     [
         "put: `Send` from a one-way client; bulk put: all sends in one `RebusTransactionScope`",
         "get: a bus with as many workers and as much parallelism as consumers; the rest, back-off included, as it comes",
-        "Npgsql: `Maximum Pool Size=100`",
+        "Npgsql: `Minimum Pool Size=4;Maximum Pool Size=100`",
     ];
 
     public override async Task InstallAsync(CancellationToken cancellationToken)

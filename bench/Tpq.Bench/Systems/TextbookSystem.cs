@@ -41,7 +41,7 @@ sealed class TextbookSystem : InProcessSystem
     [
         $"put: `{Put}`; a row trigger notifies; bulk put: binary `COPY` through Npgsql",
         $"get: `{Take}`, handler, `COMMIT`; each consumer has a connection, on which it also listens",
-        "Npgsql: `Maximum Pool Size=150;Max Auto Prepare=32;No Reset On Close=true`",
+        "Npgsql: `Minimum Pool Size=4;Maximum Pool Size=150;Max Auto Prepare=32;No Reset On Close=true`",
     ];
 
     public override Task InstallAsync(CancellationToken cancellationToken) => RenewAsync(cancellationToken);
@@ -62,6 +62,9 @@ sealed class TextbookSystem : InProcessSystem
 
     public override Task FillAsync(long count, CancellationToken cancellationToken) => Database.FillAsync(
         $"INSERT INTO textbook (data) SELECT '{Payload.Plain}'::json FROM generate_series(1, {count})", cancellationToken);
+
+    public override Task DropOldestAsync(int count, CancellationToken cancellationToken) =>
+        Database.DropOldestAsync(SystemName, count, cancellationToken);
 
     public override Task<double> PutManyAsync(int count, CancellationToken cancellationToken) => Bulk.RateAsync(count, async () =>
     {

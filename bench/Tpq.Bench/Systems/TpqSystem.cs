@@ -31,7 +31,7 @@ sealed class TpqSystem : InProcessSystem
         "queue created with `notify: auto`, the default",
         "put: `PutAsync(string)`; bulk put: `PutManyAsync(IEnumerable<string>)`",
         "get: `ConsumeAsync`, one call for each consumer, whose handler inserts through the delivery's connection and transaction; batches: `GetManyAsync` and `CommitAsync`, single: `GetAsync` and `CommitAsync`",
-        "Npgsql: `Maximum Pool Size=150;Max Auto Prepare=32;No Reset On Close=true`",
+        "Npgsql: `Minimum Pool Size=4;Maximum Pool Size=150;Max Auto Prepare=32;No Reset On Close=true`",
     ];
 
     public override async Task InstallAsync(CancellationToken cancellationToken)
@@ -51,6 +51,9 @@ sealed class TpqSystem : InProcessSystem
 
     public override Task FillAsync(long count, CancellationToken cancellationToken) => Database.FillAsync(
         $"INSERT INTO \"{TablePrefix}{_queue.Name}\" (data) SELECT '{Payload.Plain}'::json FROM generate_series(1, {count})", cancellationToken);
+
+    public override Task DropOldestAsync(int count, CancellationToken cancellationToken) =>
+        Database.DropOldestAsync($"\"{TablePrefix}{_queue.Name}\"", count, cancellationToken);
 
     public override async Task<double> PutManyAsync(int count, CancellationToken cancellationToken) =>
         await Bulk.RateAsync(count, () => _queue.PutManyAsync(Enumerable.Repeat(Payload.Plain, count), cancellationToken));

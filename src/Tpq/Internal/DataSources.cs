@@ -9,12 +9,16 @@ static class DataSources
     {
         Refuse(settings);
         settings.ApplicationName ??= "tpq";
+        if (options.IsBrief && !settings.ShouldSerialize("GSS Encryption Mode") && Environment.GetEnvironmentVariable("PGGSSENCMODE") is null)
+            settings.GssEncryptionMode = GssEncryptionMode.Disable;
         string? target = settings.TargetSessionAttributes;
         settings.TargetSessionAttributes = null;
         TargetSessionAttributes session = Target(target);
         try
         {
             var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString);
+            if (options.IsBrief)
+                builder.ConfigureTypeLoading(static types => types.EnableTypeLoading(false));
             if (options.LoggerFactory is { } loggers)
                 builder.UseLoggerFactory(loggers);
             // Of several hosts a queue wants the one that can write.
