@@ -1,12 +1,20 @@
+using System.Diagnostics;
 using Npgsql;
-using Tpq.Tests.Fixtures;
+using Tpq.Embedded;
 
 namespace Tpq.Tests;
 
 /// <summary>Puts whose transaction is prepared, and committed later. PostgreSQL refuses that to a transaction that has notified.</summary>
-public sealed class TwoPhaseTests(Server server) : DatabaseTest(server)
+public sealed class TwoPhaseTests(PreparingServer server) : IClassFixture<PreparingServer>
 {
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    /// <summary>Of the queue and of the prepared transaction.</summary>
+    readonly string _name = $"two_phase_{Guid.NewGuid():N}";
+
+    static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    TpqClient Client => server.Client;
 
     [Theory]
     [InlineData(TpqNotify.Never, false)]
@@ -14,14 +22,13 @@ public sealed class TwoPhaseTests(Server server) : DatabaseTest(server)
     [InlineData(TpqNotify.Auto, false)]
     public async Task APreparedPut_IsDelivered_WhenItIsCommitted(TpqNotify notify, bool isWaitedFor)
     {
-        await NeedPreparedTransactionsAsync();
-        TpqQueue queue = await NewQueueAsync(notify: notify);
+        TpqQueue queue = await NewQueueAsync(notify);
         Task<TpqDelivery?>? get = isWaitedFor ? await StartToGetAsync(queue, isServed: false) : null;
         await PutAndPrepareAsync(queue);
         // It keeps its lock on the bell: who waits now is no doorman for it, and looks by the clock.
         get ??= await StartToGetAsync(queue, isServed: false);
         Assert.False(get.IsCompleted);
-        await ExecuteAsync($"COMMIT PREPARED '{Schema}'");
+        await ExecuteAsync($"COMMIT PREPARED '{_name}'");
         await using TpqDelivery? delivery = await get.WaitAsync(Patience, Token);
         Assert.Equal("1", delivery!.Message.Json);
     }
@@ -32,8 +39,7 @@ public sealed class TwoPhaseTests(Server server) : DatabaseTest(server)
     [InlineData(TpqNotify.Auto, true)]
     public async Task APutThatRings_CannotBePrepared_AndIsNotPut(TpqNotify notify, bool isWaitedFor)
     {
-        await NeedPreparedTransactionsAsync();
-        TpqQueue queue = await NewQueueAsync(notify: notify);
+        TpqQueue queue = await NewQueueAsync(notify);
         Task<TpqDelivery?>? get = isWaitedFor ? await StartToGetAsync(queue, isServed: true) : null;
         var error = await Assert.ThrowsAsync<PostgresException>(() => PutAndPrepareAsync(queue));
         Assert.Equal(PostgresErrorCodes.FeatureNotSupported, error.SqlState);
@@ -46,10 +52,11 @@ public sealed class TwoPhaseTests(Server server) : DatabaseTest(server)
 
     async Task PutAndPrepareAsync(TpqQueue queue)
     {
-        await using NpgsqlConnection connection = await OpenAsync();
+        await using NpgsqlConnection connection = await Client.DataSource.OpenConnectionAsync(Token);
         await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(Token);
         await queue.In(transaction).PutAsync("1", Token);
-        await ExecuteAsync(connection, $"PREPARE TRANSACTION '{Schema}'");
+        await using var prepare = new NpgsqlCommand($"PREPARE TRANSACTION '{_name}'", connection);
+        await prepare.ExecuteNonQueryAsync(Token);
     }
 
     /// <param name="queue">The queue.</param>
@@ -57,11 +64,54 @@ public sealed class TwoPhaseTests(Server server) : DatabaseTest(server)
     async Task<Task<TpqDelivery?>> StartToGetAsync(TpqQueue queue, bool isServed)
     {
         Task<TpqDelivery?> get = queue.GetAsync(Timeout.InfiniteTimeSpan, Token);
-        await EventuallyAsync(
-            () => Task.FromResult(Client.State(queue.Name).Sleepers is { CountAsleep: 1 } s && (s.AreServed || !isServed)), "it sleeps");
+        await EventuallyAsync(() => Client.State(queue.Name).Sleepers is { CountAsleep: 1 } s && (s.AreServed || !isServed));
         return get;
     }
 
-    async Task NeedPreparedTransactionsAsync() => Assert.SkipWhen(
-        await ScalarAsync<string>("SHOW max_prepared_transactions") == "0", "The server of TPQ_TEST_URL has max_prepared_transactions = 0.");
+    async Task<TpqQueue> NewQueueAsync(TpqNotify notify)
+    {
+        TpqQueue queue = Client.Queue(_name);
+        Assert.True(await queue.CreateAsync(new TpqQueueOptions { Notify = notify }, Token));
+        return queue;
+    }
+
+    async Task ExecuteAsync(string sql)
+    {
+        await using NpgsqlCommand command = Client.DataSource.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync(Token);
+    }
+
+    static async Task EventuallyAsync(Func<bool> isTrue)
+    {
+        long start = Stopwatch.GetTimestamp();
+        using var poll = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
+        while (!isTrue())
+        {
+            Assert.True(Stopwatch.GetElapsedTime(start) < Patience, "it does not sleep");
+            await poll.WaitForNextTickAsync(Token);
+        }
+    }
+}
+
+/// <summary>A server on which a transaction can be prepared, which is not the default.</summary>
+public sealed class PreparingServer : IAsyncLifetime
+{
+    EmbeddedPostgres? _embedded;
+
+    public TpqClient Client { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _embedded = await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions
+        {
+            Settings = new Dictionary<string, string> { ["max_prepared_transactions"] = "10" },
+        });
+        Client = new TpqClient(_embedded.Url);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Client.DisposeAsync();
+        await _embedded!.DisposeAsync();
+    }
 }

@@ -28,7 +28,7 @@ public sealed class Server : IAsyncLifetime
         {
             _embedded = await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions
             {
-                Settings = new Dictionary<string, string> { ["max_connections"] = "400", ["max_prepared_transactions"] = "10" },
+                Settings = new Dictionary<string, string> { ["max_connections"] = "400" },
             });
             Url = _embedded.Url;
         }
