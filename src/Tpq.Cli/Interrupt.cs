@@ -8,6 +8,11 @@ namespace Tpq.Cli;
 /// </summary>
 sealed class Interrupt : IDisposable
 {
+    static volatile bool _isLeftToCommand;
+
+    /// <summary>1 when the command has ended: the Ctrl+C that ended it may come to this process after the news of its end.</summary>
+    static int _mayBeLate;
+
     readonly CancellationTokenSource _source = new();
     readonly PosixSignalRegistration[] _registrations;
 
@@ -17,7 +22,15 @@ sealed class Interrupt : IDisposable
         PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal),
     ];
 
-    public static bool IsLeftToCommand { get; set; }
+    public static bool IsLeftToCommand
+    {
+        set
+        {
+            if (!value)
+                Volatile.Write(ref _mayBeLate, 1);
+            _isLeftToCommand = value;
+        }
+    }
 
     public CancellationToken Token => _source.Token;
 
@@ -28,9 +41,11 @@ sealed class Interrupt : IDisposable
         _source.Dispose();
     }
 
+    static bool IsCommands() => _isLeftToCommand || Interlocked.Exchange(ref _mayBeLate, 0) == 1;
+
     void OnSignal(PosixSignalContext context)
     {
-        context.Cancel = !_source.IsCancellationRequested || (IsLeftToCommand && context.Signal == PosixSignal.SIGINT);
+        context.Cancel = !_source.IsCancellationRequested || (context.Signal == PosixSignal.SIGINT && IsCommands());
         _source.Cancel();
     }
 }
