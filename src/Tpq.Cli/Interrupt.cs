@@ -22,14 +22,12 @@ sealed class Interrupt : IDisposable
         PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal),
     ];
 
-    public static bool IsLeftToCommand
+    public static void LeaveToCommand() => _isLeftToCommand = true;
+
+    public static void CommandHasEnded()
     {
-        set
-        {
-            if (!value)
-                Volatile.Write(ref _mayBeLate, 1);
-            _isLeftToCommand = value;
-        }
+        Volatile.Write(ref _mayBeLate, 1);
+        _isLeftToCommand = false;
     }
 
     public CancellationToken Token => _source.Token;

@@ -32,7 +32,7 @@ public sealed class VersionTests
         }
         catch (EmbeddedPostgresException)
         {
-            // apt has one version at most, so not every one can be wanted of it.
+            // Nothing stands for a version that cannot be had: the test is skipped, with its number. apt has one at most, npm has every one.
             Assert.SkipWhen(
                 ProgramPath.Find("npm", surroundings.Path) is null,
                 $"PostgreSQL {major} is not on this machine, and npm, which has every version, is not on the PATH");

@@ -168,6 +168,7 @@ public sealed class ConsumeTests(Server server) : DatabaseTest(server)
         await queue.ConsumeAsync(async (_, token) =>
         {
             await stop.CancelAsync();
+            // A handler that ends by its token alone: without the cancellation the test would not end.
             await Task.Delay(Timeout.InfiniteTimeSpan, token);
         }, new TpqConsumeOptions { Grace = TimeSpan.FromMilliseconds(50) }, stop.Token);
         Assert.Equal(["1"], await DrainAsync(queue));

@@ -68,7 +68,7 @@ static partial class DevCommand
             start.Environment.Remove(variable);
         start.Environment["TPQ_URL"] = url;
         cancellationToken.ThrowIfCancellationRequested();
-        Interrupt.IsLeftToCommand = true;
+        Interrupt.LeaveToCommand();
         try
         {
             using Process process = ChildProcess.Start(start);
@@ -80,7 +80,7 @@ static partial class DevCommand
         }
         finally
         {
-            Interrupt.IsLeftToCommand = false;
+            Interrupt.CommandHasEnded();
         }
     }
 
