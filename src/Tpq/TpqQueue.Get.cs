@@ -80,7 +80,7 @@ public sealed partial class TpqQueue
         AmbientTransaction.Refuse(nameof(GetManyAsync));
         using var waiter = new Waiter(Client, _state);
         return await TranslatedAsync(() => waiter.WaitAsync(
-            (isLast, token) => TakeAsync(max, static (held, messages) => new TpqBatch(held, messages), toTheEnd: isLast, token), wait, survive: true, cancellationToken))
+            (isLast, token) => TakeAsync(max, static (held, messages) => new TpqBatch(held, messages), toTheEnd: isLast, token), static batch => batch[0].Id, wait, survive: true, cancellationToken))
             .ConfigureAwait(false);
     }
 
@@ -123,18 +123,23 @@ public sealed partial class TpqQueue
     internal Task<TpqDelivery?> NextAsync(Waiter waiter, TimeSpan wait, CancellationToken cancellationToken) =>
         TranslatedAsync(() => waiter.WaitAsync(
             (isLast, token) => TakeAsync(1, static (held, messages) => new TpqDelivery(held, messages[0]), toTheEnd: isLast, token),
-            wait, survive: true, cancellationToken));
+            static delivery => delivery.Message.Id, wait, survive: true, cancellationToken));
 
     /// <summary>The message that was taken together with the commit of the one before; where there is none, the next one that comes.</summary>
     internal async Task<TpqDelivery> NextAsync(TpqDelivery? previous, Waiter waiter, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         Client.ThrowIfDisposed();
-        if (previous?.Held.Successor is { } pending && await pending.EndAsync().ConfigureAwait(false) is var (held, message))
+        if (previous?.Held.Successor is { } pending)
         {
-            waiter.Found();
-            Client.Logger.Read(message.Id, Name);
-            return new TpqDelivery(held, message);
+            if (await pending.EndAsync().ConfigureAwait(false) is var (held, message))
+            {
+                waiter.Looked(message.Id);
+                Client.Logger.Read(message.Id, Name);
+                return new TpqDelivery(held, message);
+            }
+            if (pending.WasEmpty)
+                waiter.Looked(found: null);
         }
         return (await NextAsync(waiter, Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false))!;
     }

@@ -134,7 +134,7 @@ public readonly struct TpqQueueTransaction
         NpgsqlConnection connection = Connection();
         TakeIn takeIn = _transaction.IsolationLevel is IsolationLevel.ReadCommitted or IsolationLevel.ReadUncommitted ? TakeIn.Callers : TakeIn.CallersSnapshot;
         using var waiter = new Waiter(_client, _state, hearsRings: takeIn != TakeIn.CallersSnapshot);
-        return await waiter.WaitAsync(Look, wait, survive: false, cancellationToken).ConfigureAwait(false);
+        return await waiter.WaitAsync(Look, static messages => messages[0].Id, wait, survive: false, cancellationToken).ConfigureAwait(false);
 
         async Task<List<TpqMessage>?> Look(bool isLast, CancellationToken token)
         {

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
 using Npgsql;
 using Tpq.Internal;
 using Tpq.Tests.Fixtures;
@@ -45,7 +47,7 @@ public sealed class DoorbellTests(Server server) : DatabaseTest(server)
 
     [Theory]
     [InlineData(TpqNotify.Auto, 0)]
-    [InlineData(TpqNotify.Always, 3)]
+    [InlineData(TpqNotify.Always, 5)]
     [InlineData(TpqNotify.Never, 0)]
     public async Task APut_NotifiesNobody_WhileNobodySleeps(TpqNotify notify, int notifications)
     {
@@ -60,11 +62,11 @@ public sealed class DoorbellTests(Server server) : DatabaseTest(server)
             await queue.In(transaction).PutAsync("6", Token);
             await transaction.CommitAsync(Token);
         }
-        Assert.Equal(((string[])["1", "2", "5"])[..notifications], await ear.HeardAsync());
+        Assert.Equal(((string[])["1", "2", "3+", "5", "6+"])[..notifications], await ear.HeardAsync());
     }
 
     [Fact]
-    public async Task ATransaction_RingsOnce_AndNamesItsLowestId()
+    public async Task ATransaction_NamesItsLowestId_AndSaysWhetherThereAreMore()
     {
         TpqQueue queue = await NewQueueAsync();
         await using TpqClient client = NewClient(looksByClock: false);
@@ -80,7 +82,36 @@ public sealed class DoorbellTests(Server server) : DatabaseTest(server)
             await transaction.CommitAsync(Token);
         }
         Assert.Equal("1", await woken);
-        Assert.Equal(["1"], await ear.HeardAsync());
+        Assert.Equal(["1", "2+"], await ear.HeardAsync());
+    }
+
+    [Fact]
+    public async Task APut_MakesOneLook_HoweverManySleep()
+    {
+        var logs = new FakeLogCollector();
+        using ILoggerFactory loggers = LoggerFactory.Create(b => b.SetMinimumLevel(LogLevel.Debug).AddProvider(new FakeLoggerProvider(logs)));
+        TpqQueue queue = await NewQueueAsync();
+        await using TpqClient client = NewClient(looksByClock: false, loggers: loggers, time: new StoppedTime());
+        using var stop = new CancellationTokenSource();
+        int handled = 0;
+        Task[] consuming = [.. Enumerable.Range(0, 5).Select(_ => client.Queue("orders").ConsumeAsync((_, _) =>
+        {
+            Interlocked.Increment(ref handled);
+            return Task.CompletedTask;
+        }, cancellationToken: stop.Token))];
+        await SleepsAsync(client, "orders", 5);
+        int before = Looks();
+        for (int n = 1; n <= 20; n++)
+        {
+            await queue.PutAsync("1", Token);
+            await EventuallyAsync(() => Task.FromResult(Volatile.Read(ref handled) == n), $"message {n} is handled");
+            await SleepsAsync(client, "orders", 5);
+        }
+        Assert.Equal(20, Looks() - before);
+        await stop.CancelAsync();
+        await Task.WhenAll(consuming);
+
+        int Looks() => logs.GetSnapshot().Count(r => r.Id.Id == 1102);
     }
 
     [Fact]

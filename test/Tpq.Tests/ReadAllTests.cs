@@ -124,9 +124,4 @@ public sealed class ReadAllTests(Server server) : DatabaseTest(server)
         Assert.False((await queue.PeekAsync(cancellationToken: Token))[0].Taken);
         Assert.Equal(["2"], await DrainAsync(queue));
     }
-
-    sealed class StoppedTime : TimeProvider
-    {
-        public override long GetTimestamp() => 0;
-    }
 }

@@ -6,12 +6,15 @@ namespace Tpq.Internal;
 
 /// <summary>Streams messages into a queue through binary COPY: the server's fastest way in, with no statement and no reply for each.</summary>
 /// <remarks>
-/// The trigger is an event for each row, kept in the server's memory until COMMIT. So the first message is put by itself, and rings for all; the
-/// trigger's condition, which is looked at for each row as it comes, keeps silent about the others. The setting behind it is the transaction's, which may
+/// The trigger is an event for each row, kept in the server's memory until COMMIT. So the first two messages are put by themselves, and ring for
+/// all; the trigger's condition, which is looked at for each row as it comes, keeps silent about the others. The setting behind it is the transaction's, which may
 /// be the caller's: it gets its former value back as soon as the rows are in.
 /// </remarks>
 sealed class BulkPut(IAsyncEnumerable<TpqPut> puts)
 {
+    /// <summary>The second one tells that there are more than one.</summary>
+    const int Loud = 2;
+
     public static BulkPut Of(IEnumerable<string> jsons)
     {
         ArgumentNullException.ThrowIfNull(jsons);
@@ -75,9 +78,9 @@ sealed class BulkPut(IAsyncEnumerable<TpqPut> puts)
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 (ReadOnlyMemory<byte> utf8, ReadOnlyMemory<byte>? headers) = Checked(source.Current, count);
-                if (count++ == 0)
+                if (count++ < Loud)
                 {
-                    quiet = await PutFirstAsync(connection, PutStatement.Of(sql, utf8, headers), breaking).ConfigureAwait(false);
+                    quiet = await PutAsync(connection, PutStatement.Of(sql, utf8, headers), isLast: count == Loud, breaking).ConfigureAwait(false);
                     continue;
                 }
                 if (copy is { HasHeaders: false } && headers is not null)
@@ -92,7 +95,7 @@ sealed class BulkPut(IAsyncEnumerable<TpqPut> puts)
             if (copy is not null)
                 await copy.CompleteAsync(breaking).ConfigureAwait(false);
             copy = null;
-            if (count > 0)
+            if (count >= Loud)
                 await SetQuietAsync(connection, quiet, breaking).ConfigureAwait(false);
             return count;
         }
@@ -104,15 +107,20 @@ sealed class BulkPut(IAsyncEnumerable<TpqPut> puts)
         }
     }
 
-    /// <returns>The former value of the setting that keeps the bell silent, which is on now.</returns>
-    static async Task<string> PutFirstAsync(NpgsqlConnection connection, NpgsqlBatchCommand put, CancellationToken cancellationToken)
+    /// <param name="connection">The connection.</param>
+    /// <param name="put">Puts a message that rings.</param>
+    /// <param name="isLast">Whether it is the last one that does, so that the setting that keeps the bell silent is to be on from here.</param>
+    /// <param name="cancellationToken">Cancels it.</param>
+    /// <returns>The former value of the setting.</returns>
+    static async Task<string> PutAsync(NpgsqlConnection connection, NpgsqlBatchCommand put, bool isLast, CancellationToken cancellationToken)
     {
         NpgsqlBatch batch = connection.CreateBatch();
         await using var _ = batch.ConfigureAwait(false);
         batch.Timeout = 0;
         batch.BatchCommands.Add(put);
         batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.Quiet));
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.SetQuiet) { Parameters = { new() { Value = "on" } } });
+        if (isLast)
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.SetQuiet) { Parameters = { new() { Value = "on" } } });
         NpgsqlDataReader reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await using var __ = reader.ConfigureAwait(false);
         await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);

@@ -20,7 +20,8 @@ namespace Tpq.Internal;
 /// over. A doorman that died has told nobody; everybody else stands for election once a second. Nothing is ever put on the listening connection: a
 /// producer's own lock does not keep it from sharing.</para>
 /// <para>The bell names the lowest id of its transaction. Above a client's position the usual take finds it; below (a late commit) the take looks back
-/// to it, and only to it.</para>
+/// to it, and only to it. A transaction that has put more than one message rings twice, with a + behind the second id: where there is one, the
+/// sleeper who was woken takes it and nobody else is woken to look in vain.</para>
 /// </remarks>
 sealed class Doorbell(QueueState queue, NpgsqlConnection connection)
 {
@@ -101,9 +102,13 @@ sealed class Doorbell(QueueState queue, NpgsqlConnection connection)
     {
         if (_bell?.Channel != channel)
             return;
-        if (long.TryParse(payload, System.Globalization.CultureInfo.InvariantCulture, out long id))
+        if (long.TryParse(payload.AsSpan().TrimEnd('+'), System.Globalization.CultureInfo.InvariantCulture, out long id))
+        {
             queue.Head.LookBackTo(id);
-        else if (_isRefused)
+            Sleepers.WakeOne(payload.EndsWith('+') ? null : id);
+            return;
+        }
+        if (_isRefused)
             // Perhaps the doorman has left.
             _isRefused = false;
         Sleepers.WakeOne();
@@ -185,8 +190,8 @@ sealed class Doorbell(QueueState queue, NpgsqlConnection connection)
         _isOnDuty = true;
         queue.Head.LookBackToFront();
         Sleepers.AwaitFirstLook();
-        Sleepers.AreServed = true;
         Sleepers.WakeOne();
+        Sleepers.AreServed = true;
     }
 
     async Task HandOverAsync()

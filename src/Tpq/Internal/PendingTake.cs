@@ -8,7 +8,8 @@ namespace Tpq.Internal;
 /// </summary>
 /// <remarks>
 /// The batch has a barrier (the protocol's Sync) behind the commit, so the server sends the commit's reply at once, whatever the take has to wait
-/// for. SELECT 1 is there for the driver, whose reader stops at the first result that has rows. The transaction object is the same as before: the
+/// for. SELECT 1 is there for the driver, whose reader stops at the first result that has rows; before BEGIN, since a take must be skipped where its BEGIN has
+/// failed: it would be committed by itself. The transaction object is the same as before: the
 /// driver never learns that there are two transactions.
 /// </remarks>
 sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisposable
@@ -18,6 +19,9 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisp
     NpgsqlDataReader? _reader;
     TakeStatement? _statement;
     bool _ended;
+
+    /// <summary>Whether it was made and has found nothing.</summary>
+    public bool WasEmpty { get; private set; }
 
     /// <summary>Sends a batch that ends in a commit, together with the take, and returns when the commit has been answered.</summary>
     public async Task SendAfterCommitAsync(NpgsqlBatch batch, Statements statements)
@@ -57,6 +61,7 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisp
             await _reader.DisposeAsync().ConfigureAwait(false);
             await _batch!.DisposeAsync().ConfigureAwait(false);
             _statement.Report(found);
+            WasEmpty = found.Count == 0;
         }
         catch (NpgsqlException)
         {

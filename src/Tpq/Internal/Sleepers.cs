@@ -2,8 +2,8 @@ namespace Tpq.Internal;
 
 /// <summary>Who waits for a queue in this client: their places, and how they are woken.</summary>
 /// <remarks>
-/// A ring wakes one of them, for it tells of one message as a rule. Whoever was woken and found something wakes the next: there may be more. So
-/// a message costs one look or two, however many wait. What must not be lost is the ring: one that nobody has acted upon is passed on by
+/// A ring wakes one of them. Whoever was woken and found something wakes the next, for there may be more; but not who found just the one message that the
+/// ring told of. So a message costs one look, however many wait. What must not be lost is the ring: one that nobody has acted upon is passed on by
 /// whoever leaves with it. Where nobody is asleep, everybody remembers the ring, and looks once more before he sleeps.
 /// </remarks>
 sealed class Sleepers
@@ -64,16 +64,17 @@ sealed class Sleepers
         }
     }
 
-    public void WakeOne()
+    /// <param name="only">The message of which the ring tells, if it tells of no more; null where there may be any number.</param>
+    public void WakeOne(long? only = null)
     {
         lock (_gate)
-            WakeOneLocked();
+            WakeOneLocked(only);
     }
 
     public void WakeAll()
     {
         lock (_gate)
-            _subscriptions.ForEach(static s => s.Ring());
+            _subscriptions.ForEach(static s => s.Ring(null));
     }
 
     /// <summary>The doorman's duty begins: from now on the next look that ends is the first one.</summary>
@@ -84,18 +85,19 @@ sealed class Sleepers
     }
 
     /// <summary>Somebody has looked.</summary>
+    /// <param name="subscription">Who.</param>
+    /// <param name="found">The message that was found, or the first of them; null for none.</param>
     /// <returns>Whether the listener has to do something about it.</returns>
-    public bool Looked(Subscription subscription, bool hasFound)
+    public bool Looked(Subscription subscription, long? found)
     {
         lock (_gate)
         {
-            bool wasWoken = subscription.OwesLook;
-            subscription.HasLooked();
-            HasFirstLookFound |= _isFirstLookAwaited && hasFound;
+            HasFirstLookFound |= _isFirstLookAwaited && found is not null;
             _isFirstLookAwaited = false;
-            _finds = hasFound ? _finds + 1 : 0;
-            if (hasFound && wasWoken)
+            _finds = found is null ? 0 : _finds + 1;
+            if (found is not null && subscription.OwesLook && !subscription.WasToldOf(found.Value))
                 WakeOneLocked();
+            subscription.HasLooked();
             return HasFirstLookFound || _finds == ManyFinds;
         }
     }
@@ -107,11 +109,11 @@ sealed class Sleepers
             return change();
     }
 
-    void WakeOneLocked()
+    void WakeOneLocked(long? only = null)
     {
-        if (_subscriptions.Find(static s => s.IsAsleep && !s.IsRung) is { } sleeper)
-            sleeper.Ring();
+        if (_subscriptions.Find(static s => s.IsAsleep) is { } sleeper)
+            sleeper.Ring(only);
         else
-            _subscriptions.ForEach(static s => s.Ring());
+            _subscriptions.ForEach(static s => s.Ring(null));
     }
 }

@@ -12,6 +12,9 @@ sealed class Subscription : IDisposable
 
     bool _owesLook;
 
+    /// <summary>The one message of which the ring told; null where it told of more, or of nothing.</summary>
+    long? _only;
+
     /// <summary>It begins with a ring: the look before it was made when nobody would have told it of a put.</summary>
     public Subscription(Listener listener, QueueState queue, TimeProvider time)
     {
@@ -23,7 +26,8 @@ sealed class Subscription : IDisposable
         listener.Attend(queue);
     }
 
-    public bool IsAsleep => _bell is not null;
+    /// <summary>Whether it sleeps, and no ring is on its way to it.</summary>
+    public bool IsAsleep => _bell is not null && !IsRung;
 
     /// <summary>Whether there is a ring that has not woken it yet.</summary>
     public bool IsRung { get; private set; }
@@ -31,12 +35,16 @@ sealed class Subscription : IDisposable
     /// <summary>Whether a ring was given to it upon which nobody has looked yet.</summary>
     public bool OwesLook => IsRung || _owesLook;
 
-    /// <summary>Called by <see cref="Sleepers"/>, as is <see cref="HasLooked"/>.</summary>
-    public void Ring()
+    /// <summary>Called by <see cref="Sleepers"/>, as are the two that follow.</summary>
+    public void Ring(long? only)
     {
+        _only = OwesLook ? null : only;
         IsRung = true;
         _bell?.TrySetResult();
     }
+
+    /// <summary>Whether it was rung for this message, and for no other.</summary>
+    public bool WasToldOf(long id) => _only == id;
 
     public void HasLooked() => _owesLook = false;
 
@@ -62,10 +70,10 @@ sealed class Subscription : IDisposable
         }
     }
 
-    /// <summary>To be called after each look, which was made after <see cref="WaitAsync"/> had returned.</summary>
-    public void Looked(bool hasFound)
+    /// <summary>To be called after each look, which was made after <see cref="WaitAsync"/> had returned, with the first message that it found.</summary>
+    public void Looked(long? found)
     {
-        if (_queue.Sleepers.Looked(this, hasFound))
+        if (_queue.Sleepers.Looked(this, found))
             _listener.Attend(_queue);
     }
 

@@ -17,14 +17,17 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true) 
     static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
 
     Subscription? _subscription;
+    bool _sleepsFirst;
 
     /// <param name="look">Takes what is there, or returns null; the last time, only if there is nothing.</param>
+    /// <param name="firstId">The first message of what a look has taken.</param>
     /// <param name="wait">Zero: one look. Infinite: until there is something.</param>
     /// <param name="survive">
     /// Whether a lost connection is only a reason to wait: so it is on connections of our own, once the database has been reached.
     /// </param>
     /// <param name="cancellationToken">Ends the wait.</param>
-    public async Task<T?> WaitAsync<T>(Func<bool, CancellationToken, Task<T?>> look, TimeSpan wait, bool survive, CancellationToken cancellationToken)
+    public async Task<T?> WaitAsync<T>(
+        Func<bool, CancellationToken, Task<T?>> look, Func<T, long> firstId, TimeSpan wait, bool survive, CancellationToken cancellationToken)
         where T : class
     {
         if (wait < TimeSpan.Zero && wait != Timeout.InfiniteTimeSpan)
@@ -34,7 +37,7 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true) 
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, client.Stopping);
         try
         {
-            return await LoopAsync(look, wait, survive, linked.Token).ConfigureAwait(false);
+            return await LoopAsync(look, firstId, wait, survive, linked.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested && client.Stopping.IsCancellationRequested)
         {
@@ -46,12 +49,17 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true) 
         }
     }
 
-    /// <summary>A message was found by a look that nobody waited for.</summary>
-    public void Found() => _subscription?.Looked(hasFound: true);
+    /// <summary>A look of somebody else's, begun after the last wait, has found this message, or none. After an empty one the next wait sleeps first.</summary>
+    public void Looked(long? found)
+    {
+        _subscription?.Looked(found);
+        _sleepsFirst = found is null && _subscription is not null && queue.Head.IsPlain;
+    }
 
     public void Dispose() => _subscription?.Dispose();
 
-    async Task<T?> LoopAsync<T>(Func<bool, CancellationToken, Task<T?>> look, TimeSpan wait, bool survive, CancellationToken cancellationToken)
+    async Task<T?> LoopAsync<T>(
+        Func<bool, CancellationToken, Task<T?>> look, Func<T, long> firstId, TimeSpan wait, bool survive, CancellationToken cancellationToken)
         where T : class
     {
         long start = client.Time.GetTimestamp();
@@ -61,10 +69,16 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true) 
             TimeSpan left = wait == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : wait - client.Time.GetElapsedTime(start);
             try
             {
+                if (_sleepsFirst)
+                {
+                    _sleepsFirst = false;
+                    await SleepAsync(left, cancellationToken).ConfigureAwait(false);
+                    continue;
+                }
                 T? found = await look(left <= TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
                 client.HasReachedDatabase = true;
                 pause = TimeSpan.Zero;
-                _subscription?.Looked(hasFound: found is not null);
+                _subscription?.Looked(found is null ? null : firstId(found));
                 if (found is not null || left <= TimeSpan.Zero)
                     return found;
                 await SleepAsync(left, cancellationToken).ConfigureAwait(false);
