@@ -126,7 +126,8 @@ public sealed partial class TpqQueue
             static delivery => delivery.Message.Id, wait, survive: true, cancellationToken));
 
     /// <summary>The message that was taken together with the commit of the one before; where there is none, the next one that comes.</summary>
-    internal async Task<TpqDelivery> NextAsync(TpqDelivery? previous, Waiter waiter, CancellationToken cancellationToken)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    internal async ValueTask<TpqDelivery> NextAsync(TpqDelivery? previous, Waiter waiter, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         Client.ThrowIfDisposed();

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Npgsql;
@@ -89,16 +90,26 @@ public sealed partial class TpqQueue
     public Task<long> PutManyAsync(IAsyncEnumerable<TpqPut> puts, CancellationToken cancellationToken = default) =>
         PutManyAsync(BulkPut.Of(puts), cancellationToken);
 
-    Task<long> PutCheckedAsync(ReadOnlyMemory<byte> utf8, ReadOnlyMemory<byte>? headers, CancellationToken cancellationToken) => TranslatedAsync(async () =>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    async ValueTask<long> PutCheckedAsync(ReadOnlyMemory<byte> utf8, ReadOnlyMemory<byte>? headers, CancellationToken cancellationToken)
     {
+        Client.ThrowIfDisposed();
         Client.Logger.Writing(Name);
-        NpgsqlBatchCommand statement = PutStatement.Of(Sql, utf8, headers);
-        long id = AmbientTransaction.Find(Client) is { } ambient
-            ? await ambient.PutAsync(_state, statement, cancellationToken).ConfigureAwait(false)
-            : await _state.Puts.RunAsync(statement, cancellationToken).ConfigureAwait(false);
-        Client.Logger.Written(id, Name);
-        return id;
-    });
+        try
+        {
+            NpgsqlBatchCommand statement = PutStatement.Of(Sql, utf8, headers);
+            long id = AmbientTransaction.Find(Client) is { } ambient
+                ? await ambient.PutAsync(_state, statement, cancellationToken).ConfigureAwait(false)
+                : await _state.Puts.RunAsync(statement, cancellationToken).ConfigureAwait(false);
+            Client.Logger.Written(id, Name);
+            return id;
+        }
+        catch (PostgresException e)
+        {
+            Fault.ThrowTranslated(e, _state, Client.Database);
+            throw;
+        }
+    }
 
     Task<long> PutManyAsync(BulkPut bulk, CancellationToken cancellationToken) => BulkPut.UnwrappedAsync(() => TranslatedAsync(async () =>
     {

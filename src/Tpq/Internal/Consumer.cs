@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Tpq.Internal;
 
 /// <summary>The loop behind <see cref="TpqQueue.ConsumeAsync"/>.</summary>
@@ -41,7 +43,8 @@ sealed class Consumer(TpqQueue queue, QueueState state, Func<TpqDelivery, Cancel
         _client.Logger.ConsumerStopped(queue.Name);
     }
 
-    async Task HandleAsync(TpqDelivery delivery, CancellationToken stop, CancellationToken cancellationToken)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    async ValueTask HandleAsync(TpqDelivery delivery, CancellationToken stop, CancellationToken cancellationToken)
     {
         await using var _ = delivery.ConfigureAwait(false);
         try

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Npgsql;
 
 namespace Tpq.Internal;
@@ -33,7 +34,8 @@ sealed class GroupCommit(TpqClient client)
     /// <summary>Runs a statement, and returns its first value, a bigint, after the commit.</summary>
     /// <param name="statement">One that may run again, should the transaction fail that it was sent with.</param>
     /// <param name="cancellationToken">Looked at before it is sent, never after.</param>
-    public async Task<long> RunAsync(NpgsqlBatchCommand statement, CancellationToken cancellationToken)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<long> RunAsync(NpgsqlBatchCommand statement, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         if (WaitUnlessFirst(statement, cancellationToken) is { } waiting)

@@ -1,4 +1,5 @@
 using System.Data;
+using System.Runtime.CompilerServices;
 using Npgsql;
 
 namespace Tpq.Internal;
@@ -62,7 +63,8 @@ sealed class OwnTransaction : IAsyncDisposable
     }
 
     /// <summary>Runs a statement in a transaction of its own, in one round trip, and returns its first value, a bigint, or 0 where it has no row.</summary>
-    public static async Task<long> RunAsync(TpqClient client, NpgsqlBatchCommand statement, CancellationToken cancellationToken)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public static async ValueTask<long> RunAsync(TpqClient client, NpgsqlBatchCommand statement, CancellationToken cancellationToken)
     {
         NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
@@ -70,7 +72,8 @@ sealed class OwnTransaction : IAsyncDisposable
     }
 
     /// <summary>Runs statements in one transaction, in one round trip, and returns the first value of each, a bigint, or 0 where it has no row.</summary>
-    public static async Task<long[]> RunAsync(
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public static async ValueTask<long[]> RunAsync(
         TpqClient client, NpgsqlConnection connection, IReadOnlyList<NpgsqlBatchCommand> statements, CancellationToken cancellationToken)
     {
         NpgsqlBatch batch = connection.CreateBatch();
@@ -179,7 +182,8 @@ sealed class OwnTransaction : IAsyncDisposable
         return found;
     }
 
-    async Task SendCommitAsync(PendingTake? next)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    async ValueTask SendCommitAsync(PendingTake? next)
     {
         NpgsqlBatch batch = Connection.CreateBatch();
         batch.Timeout = 0;
@@ -217,7 +221,8 @@ sealed class OwnTransaction : IAsyncDisposable
             _queue!.Head.Remember(message.Id);
     }
 
-    static async Task<long[]> ResultsAsync(NpgsqlBatch batch, int statements)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    static async ValueTask<long[]> ResultsAsync(NpgsqlBatch batch, int statements)
     {
         long[] results = new long[statements];
         NpgsqlDataReader reader = await batch.ExecuteReaderAsync(CancellationToken.None).ConfigureAwait(false);

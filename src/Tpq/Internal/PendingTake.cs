@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Npgsql;
 
 namespace Tpq.Internal;
@@ -24,7 +25,8 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisp
     public bool WasEmpty { get; private set; }
 
     /// <summary>Sends a batch that ends in a commit, together with the take, and returns when the commit has been answered.</summary>
-    public async Task SendAfterCommitAsync(NpgsqlBatch batch, Statements statements)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    public async ValueTask SendAfterCommitAsync(NpgsqlBatch batch, Statements statements)
     {
         _batch = batch;
         _statement = new TakeStatement(queue, 1, _scan, [], TakeIn.Own);
@@ -48,7 +50,8 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisp
 
     /// <summary>The take's outcome.</summary>
     /// <returns>The message in hand; null if there was none. Then the connection is given back, and another look is needed.</returns>
-    public async Task<(OwnTransaction Held, TpqMessage Message)?> EndAsync()
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<(OwnTransaction Held, TpqMessage Message)?> EndAsync()
     {
         if (_ended)
             return null;
