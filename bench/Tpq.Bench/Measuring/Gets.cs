@@ -4,7 +4,9 @@ using Tpq.Bench.Systems;
 namespace Tpq.Bench.Measuring;
 
 /// <summary>Watches consumers at work on a backlog through the rows that they write.</summary>
-sealed class Gets(QueueSystem system)
+/// <param name="system">Whose consumers.</param>
+/// <param name="workAsync">How they work, where it is not <see cref="QueueSystem.WorkAsync"/>.</param>
+sealed class Gets(QueueSystem system, Func<int, Handler, CancellationToken, Task>? workAsync = null)
 {
     static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
 
@@ -19,7 +21,7 @@ sealed class Gets(QueueSystem system)
     public async Task<Progress> WatchAsync(int consumers, Window window, long backlog, bool level, CancellationToken cancellationToken)
     {
         await using var consumption = new Consumption(
-            stop => system.WorkAsync(consumers, system.NewHandler(Work.WriteRow), stop), cancellationToken);
+            stop => (workAsync ?? system.WorkAsync)(consumers, system.NewHandler(Work.WriteRow), stop), cancellationToken);
         long start = Stopwatch.GetTimestamp();
         long filled = backlog;
         var progress = new Progress();

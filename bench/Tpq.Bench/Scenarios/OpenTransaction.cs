@@ -14,7 +14,12 @@ sealed class OpenTransaction(Conditions conditions) : SystemScenario(conditions)
     const string Count = "messages";
     const string Behind = "behind 200,000 consumed";
 
+    const string InBatches = "in batches";
+
     const int Consumed = 200_000;
+
+    /// <summary>As <see cref="QueueSystem.MostPerSecond"/>.</summary>
+    const int MostInBatches = 40_000;
 
     public override char Letter => 'd';
 
@@ -24,11 +29,12 @@ sealed class OpenTransaction(Conditions conditions) : SystemScenario(conditions)
         $"As (b) with {Consumers} consumers, while one other session of the same database has done `BEGIN; SELECT txid_current()` and nothing "
         + "more, so that VACUUM can remove nothing that the consumers delete. First and last sixth: the first and the last "
         + "10 s of 60. A slow system has consumed little by then, and slows down with what it has consumed; so once more, after the "
-        + $"{Consumed:N0} oldest were deleted, by one statement and unmeasured, behind the open transaction: the same for everyone.";
+        + $"{Consumed:N0} oldest were deleted, by one statement and unmeasured, behind the open transaction: the same for everyone. "
+        + "And once with messages taken, or completed, in batches, where a system can do that or does nothing else.";
 
     public override IReadOnlyList<Table> Tables { get; } =
     [
-        new("Messages a second", [Column.Of(First), Column.Of(Last), Column.Of(Measure), new("last against first", Last, First), Column.Of(Behind)],
+        new("Messages a second", [Column.Of(First), Column.Of(Last), Column.Of(Measure), new("last against first", Last, First), Column.Of(Behind), Column.Of(InBatches)],
             TextbookSystem.SystemName),
         new("Messages in all", [Column.Of(Count)]),
     ];
@@ -36,7 +42,7 @@ sealed class OpenTransaction(Conditions conditions) : SystemScenario(conditions)
     public override IReadOnlyList<Chart> Charts { get; } =
         [new("open-transaction", "Get while a transaction stays open", "messages a second", [Measure], OverTime: true) { Logarithmic = true }];
 
-    protected override IReadOnlyList<Case> Cases => [new(Title, [First, Last, Measure, Count], MeasureAsync), Case.Of(Behind, MeasureBehindAsync)];
+    protected override IReadOnlyList<Case> Cases => [new(Title, [First, Last, Measure, Count], MeasureAsync), Case.Of(Behind, MeasureBehindAsync), Case.Of(InBatches, MeasureBatchesAsync)];
 
     async Task<IReadOnlyList<Value>> MeasureAsync(QueueSystem system, CancellationToken cancellationToken)
     {
@@ -58,6 +64,14 @@ sealed class OpenTransaction(Conditions conditions) : SystemScenario(conditions)
         await using NpgsqlConnection other = await HoldTransactionAsync(system, cancellationToken);
         await system.DropOldestAsync(Consumed, cancellationToken);
         return (await new Gets(system).WatchAsync(Consumers, Conditions.Window, backlog, level: false, cancellationToken)).Rate;
+    }
+
+    async Task<double> MeasureBatchesAsync(QueueSystem system, CancellationToken cancellationToken)
+    {
+        long backlog = (long)((Conditions.Window.Total.TotalSeconds + 1) * Math.Max(system.MostPerSecond, MostInBatches));
+        await Backlogs.FillAsync(system, backlog, cancellationToken);
+        await using NpgsqlConnection other = await HoldTransactionAsync(system, cancellationToken);
+        return (await new Gets(system, system.WorkInBatchesAsync).WatchAsync(Consumers, Conditions.Window, backlog, level: false, cancellationToken)).Rate;
     }
 
     /// <returns>A connection with a transaction that ends with it.</returns>

@@ -1,3 +1,5 @@
+using Tpq.Bench.Measuring;
+
 namespace Tpq.Bench.Systems;
 
 sealed class GraphileWorkerSystem(Database database) : NodeSystem(database, SystemName)
@@ -12,6 +14,8 @@ sealed class GraphileWorkerSystem(Database database) : NodeSystem(database, Syst
     ];
 
     protected override string Table => "graphile_worker._private_jobs";
+
+    public override Task WorkInBatchesAsync(int consumers, Handler handler, CancellationToken stop) => WorkAsync(consumers, handler, stop);
 
     public override IEnumerable<string> NotesOn(char letter) => letter is 'b' or 'd' or 'e'
         ? ["not atomic: a job is completed after its task, in another transaction than the row"]

@@ -96,6 +96,8 @@ sealed class PgqSystem : InProcessSystem
     public override Task<IdleCost> MeasureIdleAsync(int queues, TimeSpan time, CancellationToken cancellationToken) =>
         throw new NotPossibleException("its consumers poll, at a pace of one's own choice");
 
+    public override Task WorkInBatchesAsync(int consumers, Handler handler, CancellationToken stop) => WorkAsync(consumers, handler, stop);
+
     public override IEnumerable<string> NotesOn(char letter) => letter switch
     {
         'd' or 'e' or 'g' or 'i' => ["one reader, whatever the number of consumers; all messages of a batch, and their rows, are one transaction"],

@@ -59,6 +59,9 @@ abstract class QueueSystem(Database database) : IAsyncDisposable
     /// <summary>Consumes until it is stopped, then finishes what is in hand and returns.</summary>
     public virtual Task WorkAsync(int consumers, Handler handler, CancellationToken stop) => throw CannotDo("wait for messages");
 
+    /// <summary>As <see cref="WorkAsync"/>, but one transaction, or one completion, is about many messages.</summary>
+    public virtual Task WorkInBatchesAsync(int consumers, Handler handler, CancellationToken stop) => throw CannotDo("handle messages in batches");
+
     /// <summary>Puts messages at the times of a schedule while consumers wait, and follows each of them.</summary>
     public virtual Task<IReadOnlyList<Arrival>> FollowAsync(Schedule schedule, int consumers, CancellationToken cancellationToken) =>
         throw CannotDo("wait for messages");

@@ -11,6 +11,8 @@ sealed class TpqSystem : InProcessSystem
 
     static readonly string TablePrefix = new TpqClientOptions().TablePrefix;
 
+    const int BatchSize = 100;
+
     readonly TpqClient _client;
     TpqQueue _queue;
     int _number;
@@ -30,7 +32,7 @@ sealed class TpqSystem : InProcessSystem
     [
         "queue created with `notify: auto`, the default",
         "put: `PutAsync(string)`; bulk put: `PutManyAsync(IEnumerable<string>)`",
-        "get: `ConsumeAsync`, one call for each consumer, whose handler inserts through the delivery's connection and transaction; batches: `GetManyAsync` and `CommitAsync`, single: `GetAsync` and `CommitAsync`",
+        "get: `ConsumeAsync`, one call for each consumer, whose handler inserts through the delivery's connection and transaction; batches: `GetManyAsync(100)`, a handler for each message, `CommitAsync`; single: `GetAsync` and `CommitAsync`",
         "Npgsql: `Minimum Pool Size=4;Maximum Pool Size=150;Max Auto Prepare=32;No Reset On Close=true`",
     ];
 
@@ -65,6 +67,9 @@ sealed class TpqSystem : InProcessSystem
         Task.WhenAll(Enumerable.Range(0, consumers).Select(_ => _queue.ConsumeAsync(
             (delivery, _) => handler.HandleAsync(delivery.Message.Id, () => delivery.Message.Json, delivery.Connection, delivery.Transaction),
             cancellationToken: stop)));
+
+    public override Task WorkInBatchesAsync(int consumers, Handler handler, CancellationToken stop) =>
+        Task.WhenAll(Enumerable.Range(0, consumers).Select(_ => Task.Run(() => ConsumeBatchesAsync(handler, stop), CancellationToken.None)));
 
     public override async Task WaitIdlyAsync(int queues, CancellationToken stop)
     {
@@ -105,6 +110,24 @@ sealed class TpqSystem : InProcessSystem
             return 0;
         await batch.CommitAsync();
         return batch.Count;
+    }
+
+    async Task ConsumeBatchesAsync(Handler handler, CancellationToken stop)
+    {
+        try
+        {
+            while (true)
+            {
+                await using TpqBatch batch = (await _queue.GetManyAsync(BatchSize, Timeout.InfiniteTimeSpan, stop))!;
+                foreach (TpqMessage message in batch)
+                    await handler.HandleAsync(message.Id, () => message.Json, batch.Connection, batch.Transaction);
+                await batch.CommitAsync(CancellationToken.None);
+            }
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // Stopped while it waited.
+        }
     }
 
     static string ConnectionString(Database database)
