@@ -146,6 +146,22 @@ public sealed class DoorbellTests(Server server) : DatabaseTest(server)
     }
 
     [Fact]
+    public async Task ADoormansFirstLook_IsFromTheFront()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await using NpgsqlConnection connection = await OpenAsync();
+        await using NpgsqlTransaction late = await connection.BeginTransactionAsync(Token);
+        await queue.In(late).PutAsync("\"late\"", Token);
+        await queue.PutAsync("\"early\"", Token);
+        // No sweep is due while the clock stands still: nobody else finds what lies below the position.
+        await using TpqClient client = NewClient(looksByClock: false, time: new StoppedTime());
+        Assert.Equal("\"early\"", await WaitAsync(client.Queue("orders")));
+        // Nobody sleeps, so it rings for nobody.
+        await late.CommitAsync(Token);
+        Assert.Equal("\"late\"", await WaitAsync(client.Queue("orders")));
+    }
+
+    [Fact]
     public async Task OfTwoClients_OneIsTheDoorman_AndWhenItDiesTheOtherIs()
     {
         TpqQueue queue = await NewQueueAsync();
