@@ -178,6 +178,25 @@ public sealed class DoorbellTests(Server server) : DatabaseTest(server)
     }
 
     [Fact]
+    public async Task ADoormanThatDiedForGood_IsReplaced()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        // What pauses before it connects again pauses for ever.
+        await using TpqClient dying = NewClient(looksByClock: false, time: new NoTimers()), other = NewClient(looksByClock: false);
+        Task<TpqDelivery?> lost = dying.Queue("orders").GetAsync(Timeout.InfiniteTimeSpan, Token);
+        await SleepsAsync(dying, "orders", 1);
+        int doorman = await DoormanAsync("orders");
+        Task<string> waiting = WaitAsync(other.Queue("orders"));
+        await SleepsAsync(other, "orders", 1);
+        await ExecuteAsync($"SELECT pg_terminate_backend({doorman}, 10000)");
+        await EventuallyAsync(async () => await DoormanAsync("orders") is var next && next != 0 && next != doorman, "the other is the doorman");
+        await queue.PutAsync("1", Token);
+        Assert.Equal("1", await waiting);
+        await dying.DisposeAsync();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => lost);
+    }
+
+    [Fact]
     public async Task ADoormanThatIsBusy_HandsOver()
     {
         TpqQueue queue = await NewQueueAsync();
