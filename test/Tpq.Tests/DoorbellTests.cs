@@ -197,6 +197,33 @@ public sealed class DoorbellTests(Server server) : DatabaseTest(server)
     }
 
     [Fact]
+    public async Task ADoormanWhoseFirstLookFindsSomething_TellsTheOthersOnce()
+    {
+        await NewQueueAsync();
+        await using var ear = await Ear.OpenAsync(this, "orders");
+        // A client of one connection has no listener, which this test is instead.
+        await using TpqClient client = NewClient("Maximum Pool Size=1");
+        QueueState state = client.State("orders");
+        await using NpgsqlConnection connection = await OpenAsync();
+        var doorbell = new Doorbell(state, connection);
+        using var sleeper = new Subscription(client.Listener, state, TimeProvider.System);
+        await doorbell.AttendAsync();
+        await sleeper.WaitAsync(Patience, Token);
+        sleeper.Looked(hasFound: false);
+        Task ring = sleeper.WaitAsync(Timeout.InfiniteTimeSpan, Token).WaitAsync(Patience, Token);
+        await doorbell.AttendAsync();
+        Assert.Equal(connection.ProcessID, await DoormanAsync("orders"));
+        await ring;
+        for (int look = 0; look < 3; look++)
+        {
+            sleeper.Looked(hasFound: true);
+            await doorbell.AttendAsync();
+        }
+        Assert.Equal([""], await ear.HeardAsync());
+        await doorbell.LeaveAsync();
+    }
+
+    [Fact]
     public async Task ADoormanThatIsBusy_HandsOver()
     {
         TpqQueue queue = await NewQueueAsync();
