@@ -268,6 +268,31 @@ public sealed class DoorbellTests(Server server) : DatabaseTest(server)
     }
 
     [Fact]
+    public async Task ProducersThatRelieveEachOther_KeepNoDoormanOut()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        NpgsqlConnection[] producers = [await OpenAsync(), await OpenAsync()];
+        await using NpgsqlConnection one = producers[0], other = producers[1];
+        // As a put does at its COMMIT, and for as long as that takes.
+        string share = $"BEGIN; SELECT pg_try_advisory_xact_lock_shared({Doorbell.BellLocks}, 'tpq_orders'::regclass::oid::int)";
+        await ExecuteAsync(producers[0], share);
+        await using TpqClient client = NewClient(looksByClock: false);
+        Task<string> waiting = WaitAsync(client.Queue("orders"));
+        int turn = 0;
+        await EventuallyAsync(async () =>
+        {
+            // There is no moment at which nobody shares the lock, but for whom its try has refused.
+            await ExecuteAsync(producers[(turn + 1) % 2], share);
+            await ExecuteAsync(producers[turn % 2], "COMMIT");
+            turn++;
+            return await DoormanAsync("orders") != 0;
+        }, "there is a doorman");
+        await ExecuteAsync(producers[turn % 2], "COMMIT");
+        await queue.PutAsync("1", Token);
+        Assert.Equal("1", await waiting);
+    }
+
+    [Fact]
     public async Task AHundredQueues_TakeOneConnection()
     {
         await using TpqClient client = NewClient($"Application Name={Schema}", looksByClock: false);
