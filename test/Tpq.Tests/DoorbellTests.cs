@@ -293,6 +293,28 @@ public sealed class DoorbellTests(Server server) : DatabaseTest(server)
     }
 
     [Fact]
+    public async Task ARing_UponWhichItsSleeperDidNotLook_IsPassedOn()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await using TpqClient client = NewClient("Maximum Pool Size=2", looksByClock: false);
+        using var leave = new CancellationTokenSource();
+        Task<TpqDelivery?> leaving = client.Queue("orders").GetAsync(Timeout.InfiniteTimeSpan, leave.Token);
+        await SleepsAsync(client, "orders", 1);
+        Task<string> staying = WaitAsync(client.Queue("orders"));
+        await SleepsAsync(client, "orders", 2);
+        // The other one is the listener's: who is woken waits for a connection to look with.
+        await using (await client.DataSource.OpenConnectionAsync(Token))
+        {
+            await queue.PutAsync("1", Token);
+            await EventuallyAsync(() => Task.FromResult(client.State("orders").Sleepers.CountAsleep == 1), "one is woken");
+            Assert.False(leaving.IsCompleted);
+            await leave.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => leaving);
+        }
+        Assert.Equal("1", await staying);
+    }
+
+    [Fact]
     public async Task AHundredQueues_TakeOneConnection()
     {
         await using TpqClient client = NewClient($"Application Name={Schema}", looksByClock: false);
