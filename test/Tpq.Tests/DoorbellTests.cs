@@ -356,6 +356,24 @@ public sealed class DoorbellTests(Server server) : DatabaseTest(server)
     }
 
     [Fact]
+    public async Task WhatIsPutBeforeItListensAgain_IsFoundWhenItDoes()
+    {
+        // No doorman, who would look: only the reconnect tells of it.
+        TpqQueue queue = await NewQueueAsync(notify: TpqNotify.Always);
+        var time = new HeldTimers();
+        await using TpqClient client = NewClient($"Application Name={Schema}", looksByClock: false, time: time);
+        Task<string> waiting = WaitAsync(client.Queue("orders"));
+        await SleepsAsync(client, "orders", 1);
+        await ExecuteAsync($"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = '{Schema}' AND query ~ '^LISTEN|to_regclass\\(q'");
+        Sleepers sleepers = client.State("orders").Sleepers;
+        await EventuallyAsync(() => Task.FromResult(time.AnyHeld && !sleepers.AreServed && sleepers.CountAsleep == 1), "it pauses before it connects again");
+        await queue.PutAsync("1", Token);
+        Assert.False(waiting.IsCompleted);
+        time.Release();
+        Assert.Equal("1", await waiting);
+    }
+
+    [Fact]
     public async Task WhenNobodyWaits_NothingIsLeftBehind()
     {
         await NewQueueAsync();
