@@ -371,6 +371,11 @@ public sealed class DoorbellTests(Server server) : DatabaseTest(server)
         Assert.False(waiting.IsCompleted);
         time.Release();
         Assert.Equal("1", await waiting);
+        // And it does listen.
+        waiting = WaitAsync(client.Queue("orders"));
+        await SleepsAsync(client, "orders", 1);
+        await queue.PutAsync("2", Token);
+        Assert.Equal("2", await waiting);
     }
 
     [Fact]
