@@ -209,14 +209,14 @@ public sealed class DoorbellTests(Server server) : DatabaseTest(server)
         using var sleeper = new Subscription(client.Listener, state, TimeProvider.System);
         await doorbell.AttendAsync();
         await sleeper.WaitAsync(Patience, Token);
-        sleeper.Looked(hasFound: false);
+        sleeper.Looked(found: null);
         Task ring = sleeper.WaitAsync(Timeout.InfiniteTimeSpan, Token).WaitAsync(Patience, Token);
         await doorbell.AttendAsync();
         Assert.Equal(connection.ProcessID, await DoormanAsync("orders"));
         await ring;
         for (int look = 0; look < 3; look++)
         {
-            sleeper.Looked(hasFound: true);
+            sleeper.Looked(found: 1);
             await doorbell.AttendAsync();
         }
         Assert.Equal([""], await ear.HeardAsync());
