@@ -5,7 +5,9 @@ using System.Runtime.CompilerServices;
 namespace Tpq.Cli;
 
 /// <summary>One JSON value per line, read in the memory of one line. Blank lines are skipped; a line may end in CR LF.</summary>
-sealed class JsonLines(PipeReader reader)
+/// <param name="reader">The input.</param>
+/// <param name="delay">How long each message is not ready after it was put; null for not at all.</param>
+sealed class JsonLines(PipeReader reader, TimeSpan? delay = null)
 {
     /// <summary>How much of what is not read yet has no line break in it; a long line is not searched from its start each time.</summary>
     long _searched;
@@ -66,6 +68,6 @@ sealed class JsonLines(PipeReader reader)
             bytes = bytes["\uFEFF"u8.Length..];
         if (bytes.Span.EndsWith("\r"u8))
             bytes = bytes[..^1];
-        return bytes.Span.Trim(" \t\r"u8).IsEmpty ? null : new TpqPut(bytes);
+        return bytes.Span.Trim(" \t\r"u8).IsEmpty ? null : new TpqPut(bytes) { Delay = delay };
     }
 }

@@ -29,6 +29,34 @@ public sealed class TpqPut
     /// <value>Default: <see langword="null"/>, nothing. A queue made by the Python tpq takes headers after <see cref="TpqQueue.UpgradeAsync"/>.</value>
     public IReadOnlyDictionary<string, string>? Headers { get; init; }
 
+    /// <summary>How long after it was put the message becomes ready, by the server's clock.</summary>
+    /// <value>
+    /// Default: <see langword="null"/>, at once, as with zero. Not negative, and not together with <see cref="DueAt"/>. It counts from the moment at
+    /// which the statement runs, also where the transaction commits later. A queue made by the Python tpq takes it after <see cref="TpqQueue.UpgradeAsync"/>.
+    /// </value>
+    /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>
+    public TimeSpan? Delay
+    {
+        get;
+        init
+        {
+            if (value < TimeSpan.Zero)
+                throw new ArgumentOutOfRangeException(nameof(value), value, "A delay is not negative: TimeSpan.Zero or null puts the message at once.");
+            field = value;
+        }
+    }
+
+    /// <summary>When the message becomes ready, by the server's clock.</summary>
+    /// <value>Default: <see langword="null"/>, at once, as with a time in the past. Not together with <see cref="Delay"/>.</value>
+    public DateTimeOffset? DueAt { get; init; }
+
     /// <summary>The payload, checked to be one JSON value.</summary>
     internal ReadOnlyMemory<byte> ToUtf8() => _text is null ? JsonText.Checked(_utf8) : JsonText.Checked(_text);
+
+    internal CheckedPut ToChecked()
+    {
+        if (Delay is not null && DueAt is not null)
+            throw new ArgumentException("A message has Delay or DueAt, not both.");
+        return new CheckedPut(ToUtf8(), HeadersJson.Write(Headers), Delay == TimeSpan.Zero ? null : Delay, DueAt?.ToUniversalTime());
+    }
 }

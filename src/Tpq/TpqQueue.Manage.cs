@@ -66,17 +66,17 @@ public sealed partial class TpqQueue
     /// <exception cref="TpqQueueNotFoundException">There is no such queue.</exception>
     /// <exception cref="TpqException">The table is not a queue.</exception>
     public Task<long> ClearAsync(CancellationToken cancellationToken = default) =>
-        RemoveAsync(new NpgsqlBatchCommand(Sql.Clear), cancellationToken);
+        RemoveAsync(new NpgsqlBatchCommand(Sql.Clear), orElse: null, cancellationToken);
 
-    /// <summary>Removes a message by its id, if it is ready.</summary>
+    /// <summary>Removes a message by its id, if it is ready or delayed: so it cancels what is to be delivered later.</summary>
     /// <returns>Whether it was removed; <see langword="false"/> when there is none with that id, or a consumer has it in hand.</returns>
     /// <exception cref="TpqQueueNotFoundException">There is no such queue.</exception>
     /// <exception cref="TpqException">The table is not a queue.</exception>
     public async Task<bool> DeleteAsync(long id, CancellationToken cancellationToken = default)
     {
-        var statement = new NpgsqlBatchCommand(Sql.Delete);
-        statement.Parameters.Add(new NpgsqlParameter<long> { TypedValue = id });
-        return await RemoveAsync(statement, cancellationToken).ConfigureAwait(false) > 0;
+        return await RemoveAsync(Of(Sql.Delete), orElse: Of(Sql.DeleteLater), cancellationToken).ConfigureAwait(false) > 0;
+
+        NpgsqlBatchCommand Of(string sql) => new(sql) { Parameters = { new NpgsqlParameter<long> { TypedValue = id } } };
     }
 
     /// <summary>Looks at the first messages in line without taking or locking them.</summary>
@@ -126,12 +126,18 @@ public sealed partial class TpqQueue
         return TranslatedAsync(() => Move.RunAsync(Client, _state, target._state, max, cancellationToken));
     }
 
-    Task<long> RemoveAsync(NpgsqlBatchCommand statement, CancellationToken cancellationToken) => TranslatedAsync(async () =>
+    /// <param name="statement">What removes.</param>
+    /// <param name="orElse">What removes from the companion, where there is one and the first has found nothing.</param>
+    /// <param name="cancellationToken">Cancels it.</param>
+    Task<long> RemoveAsync(NpgsqlBatchCommand statement, NpgsqlBatchCommand? orElse, CancellationToken cancellationToken) => TranslatedAsync(async () =>
     {
         OwnTransaction own = await OwnTransaction.BeginAsync(Client, cancellationToken).ConfigureAwait(false);
         await using var _ = own.ConfigureAwait(false);
-        (await Catalog.ReadAsync(own.Connection, _state.Name, cancellationToken).ConfigureAwait(false)).ThrowIfNotQueue(_state.Name, Client.Database);
+        Catalog catalog = await Catalog.ReadAsync(own.Connection, _state.Name, cancellationToken).ConfigureAwait(false);
+        catalog.ThrowIfNotQueue(_state.Name, Client.Database);
         long rows = await own.ExecuteAsync(statement, cancellationToken).ConfigureAwait(false);
+        if (rows == 0 && orElse is not null && catalog.HasLater)
+            rows = await own.ExecuteAsync(orElse, cancellationToken).ConfigureAwait(false);
         await own.CommitAsync(cancellationToken).ConfigureAwait(false);
         return rows;
     });

@@ -26,13 +26,13 @@ public sealed partial class TpqQueue
     /// <exception cref="NpgsqlException">The connection could not be made, or broke; then whether the message was put is unknown.</exception>
     /// <exception cref="TpqException">The server gave up waiting for its synchronous standby: the outcome is unknown.</exception>
     public async Task<long> PutAsync(string json, CancellationToken cancellationToken = default) =>
-        await PutCheckedAsync(JsonText.Checked(json), null, cancellationToken).ConfigureAwait(false);
+        await PutCheckedAsync(new CheckedPut(JsonText.Checked(json)), cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc cref="PutAsync(string, CancellationToken)"/>
     /// <param name="utf8Json">One JSON value in UTF-8. The memory must not change until the call has returned.</param>
     /// <param name="cancellationToken">Looked at before the message is sent, never after.</param>
     public async Task<long> PutAsync(ReadOnlyMemory<byte> utf8Json, CancellationToken cancellationToken = default) =>
-        await PutCheckedAsync(JsonText.Checked(utf8Json), null, cancellationToken).ConfigureAwait(false);
+        await PutCheckedAsync(new CheckedPut(JsonText.Checked(utf8Json)), cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc cref="PutAsync(string, CancellationToken)"/>
     /// <param name="value">The value; <see langword="null"/> becomes the JSON text <c>null</c>.</param>
@@ -60,7 +60,7 @@ public sealed partial class TpqQueue
     public async Task<long> PutAsync(TpqPut put, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(put);
-        return await PutCheckedAsync(put.ToUtf8(), HeadersJson.Write(put.Headers), cancellationToken).ConfigureAwait(false);
+        return await PutCheckedAsync(put.ToChecked(), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Puts many messages through COPY, in one transaction: all or nothing, in their order, in constant memory.</summary>
@@ -91,13 +91,13 @@ public sealed partial class TpqQueue
         PutManyAsync(BulkPut.Of(puts), cancellationToken);
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    async ValueTask<long> PutCheckedAsync(ReadOnlyMemory<byte> utf8, ReadOnlyMemory<byte>? headers, CancellationToken cancellationToken)
+    async ValueTask<long> PutCheckedAsync(CheckedPut put, CancellationToken cancellationToken)
     {
         Client.ThrowIfDisposed();
         Client.Logger.Writing(Name);
         try
         {
-            NpgsqlBatchCommand statement = PutStatement.Of(Sql, utf8, headers);
+            NpgsqlBatchCommand statement = PutStatement.Of(Sql, put);
             long id = AmbientTransaction.Find(Client) is { } ambient
                 ? await ambient.PutAsync(_state, statement, cancellationToken).ConfigureAwait(false)
                 : await _state.Puts.RunAsync(statement, cancellationToken).ConfigureAwait(false);

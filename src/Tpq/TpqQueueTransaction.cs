@@ -37,13 +37,13 @@ public readonly struct TpqQueueTransaction
     /// <exception cref="InvalidOperationException">The transaction has ended.</exception>
     /// <exception cref="PostgresException">The server reported an error.</exception>
     public async Task<long> PutAsync(string json, CancellationToken cancellationToken = default) =>
-        await PutCheckedAsync(JsonText.Checked(json), null, cancellationToken).ConfigureAwait(false);
+        await PutCheckedAsync(new CheckedPut(JsonText.Checked(json)), cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc cref="PutAsync(string, CancellationToken)"/>
     /// <param name="utf8Json">One JSON value in UTF-8. The memory must not change until the call has returned.</param>
     /// <param name="cancellationToken">Cancels the statement.</param>
     public async Task<long> PutAsync(ReadOnlyMemory<byte> utf8Json, CancellationToken cancellationToken = default) =>
-        await PutCheckedAsync(JsonText.Checked(utf8Json), null, cancellationToken).ConfigureAwait(false);
+        await PutCheckedAsync(new CheckedPut(JsonText.Checked(utf8Json)), cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc cref="PutAsync(string, CancellationToken)"/>
     /// <param name="value">The value; <see langword="null"/> becomes the JSON text <c>null</c>.</param>
@@ -59,7 +59,7 @@ public readonly struct TpqQueueTransaction
     public async Task<long> PutAsync(TpqPut put, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(put);
-        return await PutCheckedAsync(put.ToUtf8(), HeadersJson.Write(put.Headers), cancellationToken).ConfigureAwait(false);
+        return await PutCheckedAsync(put.ToChecked(), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Puts many messages through COPY, in their order, in constant memory: all, or after an error none of them.</summary>
@@ -110,11 +110,11 @@ public readonly struct TpqQueueTransaction
         return await GetAsync(max, wait, cancellationToken).ConfigureAwait(false) ?? [];
     }
 
-    async Task<long> PutCheckedAsync(ReadOnlyMemory<byte> utf8, ReadOnlyMemory<byte>? headers, CancellationToken cancellationToken)
+    async Task<long> PutCheckedAsync(CheckedPut put, CancellationToken cancellationToken)
     {
         NpgsqlConnection connection = Connection();
         _client.Logger.Writing(_state.Name.Queue);
-        long id = await CallersTransaction.PutAsync(connection, _state, PutStatement.Of(_state.Sql, utf8, headers), cancellationToken)
+        long id = await CallersTransaction.PutAsync(connection, _state, PutStatement.Of(_state.Sql, put), cancellationToken)
             .ConfigureAwait(false);
         _client.Logger.Written(id, _state.Name.Queue);
         return id;

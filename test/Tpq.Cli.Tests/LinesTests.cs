@@ -110,7 +110,7 @@ public sealed class LinesTests(Server server) : CommandTest(server)
     {
         await NewQueueAsync("orders");
         using Running running = Start("produce", "orders", "--lines");
-        await running.Input.WriteAsync("1\n2\n"u8.ToArray(), Token);
+        await running.Input.WriteAsync("1\n2\n3\n"u8.ToArray(), Token);
         await running.Input.FlushAsync(Token);
         await Eventually.TrueAsync(
             () => ScalarAsync<bool>($"SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'COPY \"{Schema}\".\"tpq_orders\"%' AND state = 'active')"),

@@ -27,6 +27,30 @@ public sealed class ProduceTests(Server server) : CommandTest(server)
     }
 
     [Fact]
+    public async Task Produce_WithADelay_IsForLater()
+    {
+        await NewQueueAsync("orders");
+        (await RunAsync("1", ["produce", "orders", "--delay=1h"])).With(0);
+        (await RunAsync("2\n3\n", ["produce", "orders", "--lines", "--delay=200ms"])).With(0);
+        Assert.Equal("2\n3\n", (await RunAsync("consume", "orders", "--count=2", "--wait=1m")).With(0).Output);
+        (await RunAsync("consume", "orders")).With(1);
+        (await RunAsync("delete", "orders", "1")).With(0);
+        (await RunAsync("4", ["produce", "orders", "--delay=0"])).With(0);
+        Assert.Equal(["4"], await StoredAsync("orders"));
+    }
+
+    [Theory]
+    [InlineData("-5")]
+    [InlineData("soon")]
+    [InlineData("1001d")]
+    public async Task Produce_RefusesADelayThatIsNone(string delay)
+    {
+        await NewQueueAsync("orders");
+        Assert.Contains($"--delay={delay} is no time: ", (await RunAsync("1", ["produce", "orders", $"--delay={delay}"])).With(2).Error, StringComparison.Ordinal);
+        Assert.Empty(await StoredAsync("orders"));
+    }
+
+    [Fact]
     public async Task Produce_Fails_WhenTheFileIsMissing()
     {
         await NewQueueAsync("orders");

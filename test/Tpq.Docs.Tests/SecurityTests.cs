@@ -20,7 +20,7 @@ public sealed partial class SecurityTests(Server server) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        Assert.Equal(2, Blocks.Count);
+        Assert.Equal(3, Blocks.Count);
         await ExecuteAsync(Blocks[0].Text);
         foreach (string role in Roles)
             await ExecuteAsync($"ALTER ROLE {role} LOGIN PASSWORD '{Password}'");
@@ -73,6 +73,23 @@ public sealed partial class SecurityTests(Server server) : IAsyncLifetime
         // What is there already takes no right to create.
         Assert.False(await orders.CreateAsync(cancellationToken: Token));
         Assert.False(await orders.UpgradeAsync(Token));
+    }
+
+    [Fact]
+    public async Task WhereMessagesAreDelayed_TheOtherRightsAreEnough()
+    {
+        TpqQueue producer = OrdersOf(Producer), consumer = OrdersOf(Consumer);
+        await RefusedAsync(() => producer.PutAsync(new TpqPut("5") { Delay = TimeSpan.FromMilliseconds(1) }, Token));
+        await ExecuteAsync($"SET ROLE {Owner}; {Blocks[2].Text}; RESET ROLE");
+        await producer.PutAsync(new TpqPut("5") { Delay = TimeSpan.FromMilliseconds(1) }, Token);
+        var taken = new List<string>();
+        while (taken.Count < 4)
+        {
+            await using TpqBatch? batch = await consumer.GetManyAsync(10, TimeSpan.FromMinutes(1), Token);
+            taken.AddRange(batch!.Select(m => m.Json));
+            await batch!.CommitAsync(Token);
+        }
+        Assert.Equal(["1", "2", "3", "5"], taken);
     }
 
     [Fact]

@@ -32,7 +32,12 @@ abstract class InProcessSystem(Database database) : QueueSystem(database)
         using var late = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         late.CancelAfter(Patience);
         while (handler.Handled < count)
-            await Task.Delay(TimeSpan.FromMilliseconds(2), late.Token);
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(2), late.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            cancellationToken.ThrowIfCancellationRequested();
+            if (late.IsCancellationRequested)
+                throw new TimeoutException($"one consumer took {handler.Handled:N0} of {count:N0} messages in {Patience.TotalSeconds:0} s");
+        }
     }
 
     public override async Task<IReadOnlyList<Arrival>> FollowAsync(Schedule schedule, int consumers, CancellationToken cancellationToken)

@@ -12,7 +12,7 @@ static class ConsumeCommand
     };
 
     static readonly Option<TimeSpan?> WaitFor = Wait.Option(
-        "How long to wait for a message: seconds (5, 0.5), 500ms, 2m, 1h; 0 or forever; -1 or none. Default: -1, with --follow 0.");
+        $"How long to wait for a message: {Duration.Forms}; 0 or forever; -1 or none. Default: -1, with --follow 0.");
 
     static readonly Option<int?> Count = Number.Option("--count",
         "Take up to N messages; done when --wait passed without another. Default: 1.");

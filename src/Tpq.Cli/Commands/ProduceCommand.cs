@@ -21,15 +21,19 @@ static class ProduceCommand
 
     static readonly Option<int?> Batch = Number.Option("--batch", "With --lines: commit after each N messages. Default: once, at the end.");
 
+    static readonly Option<TimeSpan?> Delay = Duration.Option("--delay",
+        $"How long the message is not to be delivered, by the server's clock: {Duration.Forms}. Default: not at all.");
+
     static readonly Option<bool> CreateQueue = new("--create") { Description = "Create the queue if it is missing." };
 
     public static Command Create()
     {
         var command = new Verb("produce", "Put a message, one JSON value, into a queue.",
             "echo '{\"id\": 7}' | tpq produce orders",
-            "tpq produce orders --lines --file=orders.jsonl")
+            "tpq produce orders --lines --file=orders.jsonl",
+            "echo '{\"id\": 7}' | tpq produce reminders --delay=2h")
         {
-            Queue, File, Lines, Batch, CreateQueue,
+            Queue, File, Lines, Batch, Delay, CreateQueue,
         };
         command.Aliases.Add("put");
         command.Validators.Add(result =>
@@ -59,7 +63,7 @@ static class ProduceCommand
 
     static async Task<int> PutAsync(ParseResult parse, TpqQueue queue, Input input, CancellationToken cancellationToken)
     {
-        ReadOnlyMemory<byte> message = await input.ReadMessageAsync(cancellationToken);
+        var message = new TpqPut(await input.ReadMessageAsync(cancellationToken)) { Delay = parse.GetValue(Delay) };
         try
         {
             await queue.PutAsync(message, cancellationToken);
@@ -76,7 +80,7 @@ static class ProduceCommand
     static async Task<int> PutLinesAsync(
         ParseResult parse, Session session, TpqQueue queue, Input input, CancellationToken cancellationToken)
     {
-        var lines = new JsonLines(input.ToPipe());
+        var lines = new JsonLines(input.ToPipe(), parse.GetValue(Delay));
         var put = new LinesPut(queue, lines, parse.GetValue(Batch), parse.GetValue(CreateQueue));
         try
         {

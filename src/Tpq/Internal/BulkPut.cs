@@ -15,6 +15,9 @@ sealed class BulkPut(IAsyncEnumerable<TpqPut> puts)
     /// <summary>The second one tells that there are more than one.</summary>
     const int Loud = 2;
 
+    /// <summary>How many messages that are not ready are sent in one statement; they are kept in memory until then.</summary>
+    const int MostLater = 500;
+
     public static BulkPut Of(IEnumerable<string> jsons)
     {
         ArgumentNullException.ThrowIfNull(jsons);
@@ -67,8 +70,9 @@ sealed class BulkPut(IAsyncEnumerable<TpqPut> puts)
 
     async Task<long> CopyAsync(NpgsqlConnection connection, Sql sql, CancellationToken cancellationToken, CancellationToken breaking)
     {
-        long count = 0;
+        long count = 0, loud = 0;
         Copy? copy = null;
+        var later = new List<CheckedPut>();
         string quiet = "";
         IAsyncEnumerator<TpqPut> source = puts.GetAsyncEnumerator(cancellationToken);
         await using var _ = source.ConfigureAwait(false);
@@ -77,25 +81,32 @@ sealed class BulkPut(IAsyncEnumerable<TpqPut> puts)
             while (await NextAsync(source).ConfigureAwait(false))
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                (ReadOnlyMemory<byte> utf8, ReadOnlyMemory<byte>? headers) = Checked(source.Current, count);
-                if (count++ < Loud)
+                CheckedPut put = Checked(source.Current, count++);
+                if (put.IsLater)
                 {
-                    quiet = await PutAsync(connection, PutStatement.Of(sql, utf8, headers), isLast: count == Loud, breaking).ConfigureAwait(false);
+                    later.Add(put);
+                    if (later.Count == MostLater)
+                    {
+                        await EndCopyAsync().ConfigureAwait(false);
+                        await PutLaterAsync(connection, sql, later, breaking).ConfigureAwait(false);
+                    }
                     continue;
                 }
-                if (copy is { HasHeaders: false } && headers is not null)
+                if (loud++ < Loud)
                 {
-                    await copy.CompleteAsync(breaking).ConfigureAwait(false);
-                    copy = null;
+                    quiet = await PutAsync(connection, PutStatement.Of(sql, put), isLast: loud == Loud, breaking).ConfigureAwait(false);
+                    continue;
                 }
-                copy ??= await Copy.BeginAsync(connection, sql, headers is not null, breaking).ConfigureAwait(false);
-                await copy.WriteAsync(utf8, headers, breaking).ConfigureAwait(false);
+                if (copy is { HasHeaders: false } && put.Headers is not null)
+                    await EndCopyAsync().ConfigureAwait(false);
+                copy ??= await Copy.BeginAsync(connection, sql, put.Headers is not null, breaking).ConfigureAwait(false);
+                await copy.WriteAsync(put.Utf8, put.Headers, breaking).ConfigureAwait(false);
             }
             cancellationToken.ThrowIfCancellationRequested();
-            if (copy is not null)
-                await copy.CompleteAsync(breaking).ConfigureAwait(false);
-            copy = null;
-            if (count >= Loud)
+            await EndCopyAsync().ConfigureAwait(false);
+            if (later.Count > 0)
+                await PutLaterAsync(connection, sql, later, breaking).ConfigureAwait(false);
+            if (loud >= Loud)
                 await SetQuietAsync(connection, quiet, breaking).ConfigureAwait(false);
             return count;
         }
@@ -104,6 +115,14 @@ sealed class BulkPut(IAsyncEnumerable<TpqPut> puts)
             if (copy is not null)
                 await copy.AbandonAsync().ConfigureAwait(false);
             throw;
+        }
+
+        // The connection does one thing at a time.
+        async Task EndCopyAsync()
+        {
+            if (copy is not null)
+                await copy.CompleteAsync(breaking).ConfigureAwait(false);
+            copy = null;
         }
     }
 
@@ -130,6 +149,16 @@ sealed class BulkPut(IAsyncEnumerable<TpqPut> puts)
         return former;
     }
 
+    /// <summary>What is not ready goes elsewhere, under ids that COPY cannot draw and times that the server reckons.</summary>
+    static async Task PutLaterAsync(NpgsqlConnection connection, Sql sql, List<CheckedPut> later, CancellationToken cancellationToken)
+    {
+        var batch = new NpgsqlBatch(connection) { Timeout = 0 };
+        await using var _ = batch.ConfigureAwait(false);
+        batch.BatchCommands.Add(PutStatement.Later(sql, later));
+        await batch.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        later.Clear();
+    }
+
     static async Task SetQuietAsync(NpgsqlConnection connection, string value, CancellationToken cancellationToken)
     {
         NpgsqlCommand command = connection.CreateCommand();
@@ -151,13 +180,13 @@ sealed class BulkPut(IAsyncEnumerable<TpqPut> puts)
         }
     }
 
-    static (ReadOnlyMemory<byte> Utf8, ReadOnlyMemory<byte>? Headers) Checked(TpqPut? put, long index)
+    static CheckedPut Checked(TpqPut? put, long index)
     {
         if (put is null)
             throw new ArgumentException($"Message {index} of the input, counted from 0, is null.");
         try
         {
-            return (put.ToUtf8(), HeadersJson.Write(put.Headers));
+            return put.ToChecked();
         }
         catch (TpqInvalidJsonException e)
         {

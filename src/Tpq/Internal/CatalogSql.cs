@@ -66,14 +66,17 @@ static class CatalogSql
     /// the Python tpq's) the queue's name, $2, and always where it has its trigger. The arguments of a trigger are stored as one string, each
     /// ended by a zero byte.
     /// </summary>
-    public const string Bell =
-        """
-        SELECT t.oid, coalesce(o.channel, $2),
+    public static readonly string Bell = BellOf("$1", "$2");
+
+    /// <summary>As <see cref="Bell"/>, of a table and a queue that are given as literals, for use within another statement.</summary>
+    public static string BellOf(string table, string queue) =>
+        $"""
+        SELECT t.oid, coalesce(o.channel, {queue}) AS channel,
                CASE WHEN o.channel IS NOT NULL THEN o.notify
                     WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
                                  WHERE g.tgrelid = t.oid AND g.tgenabled <> 'D' AND starts_with(p.proname, 'tpq_notify_')) THEN 'always'
-                    ELSE 'never' END
-        FROM (SELECT to_regclass($1)::oid AS oid) t
+                    ELSE 'never' END AS notify
+        FROM (SELECT to_regclass({table})::oid AS oid) t
         LEFT JOIN LATERAL (
             SELECT convert_from(substring(g.tgargs FROM 1 FOR g.ending - 1), pg_catalog.getdatabaseencoding()) AS channel,
                    convert_from(rtrim(substring(g.tgargs FROM g.ending + 1), decode('00', 'hex')), pg_catalog.getdatabaseencoding()) AS notify

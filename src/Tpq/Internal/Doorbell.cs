@@ -102,6 +102,11 @@ sealed class Doorbell(QueueState queue, NpgsqlConnection connection)
     {
         if (_bell?.Channel != channel)
             return;
+        if (payload == Later.Ring)
+        {
+            queue.Later.Ask();
+            return;
+        }
         if (long.TryParse(payload.AsSpan().TrimEnd('+'), System.Globalization.CultureInfo.InvariantCulture, out long id))
         {
             queue.Head.LookBackTo(id);
@@ -150,6 +155,7 @@ sealed class Doorbell(QueueState queue, NpgsqlConnection connection)
         if (bell.Notify != TpqNotify.Never)
             await ScalarAsync($"LISTEN {Identifier.Quote(bell.Channel)}").ConfigureAwait(false);
         _bell = bell;
+        queue.Later.Ask();
         Sleepers.AreServed = bell.Notify == TpqNotify.Always;
         Sleepers.WakeAll();
     }
@@ -189,6 +195,7 @@ sealed class Doorbell(QueueState queue, NpgsqlConnection connection)
         }
         _isOnDuty = true;
         queue.Head.LookBackToFront();
+        queue.Later.Ask();
         Sleepers.AwaitFirstLook();
         Sleepers.WakeOne();
         Sleepers.AreServed = true;

@@ -36,6 +36,9 @@ static class Fault
     /// <summary>The server's error in tpq's words, where tpq knows more than the server; else null.</summary>
     static TpqException? Translate(PostgresException e, QueueState queue, string? database) => e switch
     {
+        _ when IsMissingTable(e) && e.MessageText.Contains(queue.Name.LaterName, StringComparison.Ordinal) => new TpqException(
+            $"Queue \"{queue.Name.Queue}\" was made by the Python tpq or an older version and has no table for messages that are not ready yet. "
+            + $"UpgradeAsync (or: tpq upgrade {queue.Name.Queue}) adds it, in place.", e),
         _ when IsMissingTable(e) => new TpqQueueNotFoundException(queue.Name.Queue, database, e),
         // Of Sql.HasJson, or of a column that every queue has.
         { SqlState: PostgresErrorCodes.UndefinedFunction, InternalQuery: null } when e.MessageText.Contains("json_typeof", StringComparison.Ordinal) =>

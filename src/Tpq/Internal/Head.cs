@@ -18,11 +18,7 @@ namespace Tpq.Internal;
 /// </remarks>
 sealed class Head(TimeProvider time)
 {
-    static readonly TimeSpan ShortestInterval = TimeSpan.FromMilliseconds(100), LongestInterval = TimeSpan.FromSeconds(30);
-
     static readonly TimeSpan LongSweep = TimeSpan.FromMilliseconds(50);
-
-    const int SweepShare = 50;
 
     /// <summary>More than these are not worth their keep: a sweep finds them all.</summary>
     const int MostKnown = 1000;
@@ -31,6 +27,8 @@ sealed class Head(TimeProvider time)
     const long Front = long.MinValue;
 
     readonly Lock _gate = new();
+
+    readonly SweepBudget _sweeps = new(time);
 
     /// <summary>Each with the transaction of a caller's in which it was taken; 0 where it was one of our own.</summary>
     readonly Dictionary<long, ulong> _known = [];
@@ -46,8 +44,7 @@ sealed class Head(TimeProvider time)
     /// <summary>Whether the look back that goes on, perhaps over several takes, began at the front.</summary>
     bool _isSweep;
 
-    TimeSpan _sweepTime, _lastSweepTime;
-    long? _lastSweepEnd;
+    TimeSpan _sweepTime;
 
     /// <summary>The known ids, in no order.</summary>
     public long[] Known
@@ -75,7 +72,7 @@ sealed class Head(TimeProvider time)
         get
         {
             lock (_gate)
-                return _lastSweepTime > LongSweep;
+                return _sweeps.LastTook > LongSweep;
         }
     }
 
@@ -196,16 +193,16 @@ sealed class Head(TimeProvider time)
             // What was asked for meanwhile may begin before it.
             _back = Math.Min(_back ?? long.MaxValue, id);
         else if (_isSweep)
-            (_isSweep, _lastSweepTime, _lastSweepEnd) = (false, _sweepTime, time.GetTimestamp());
+            EndSweep();
     }
 
     bool IsAfterReset(Scan scan, TpqMessage last) => scan.IsBack && last.Id < _position && last.EnqueuedAt > _positionPutAt;
 
-    bool IsDue()
+    void EndSweep()
     {
-        if (_isSweep || _lastSweepEnd is not { } end)
-            return !_isSweep;
-        TimeSpan interval = _lastSweepTime * SweepShare;
-        return time.GetElapsedTime(end) >= (interval < ShortestInterval ? ShortestInterval : interval > LongestInterval ? LongestInterval : interval);
+        _isSweep = false;
+        _sweeps.Ended(_sweepTime);
     }
+
+    bool IsDue() => !_isSweep && _sweeps.IsDue;
 }

@@ -41,6 +41,9 @@ static partial class Log
     [LoggerMessage(1104, LogLevel.Debug, "Item written, returning: {Count} in all, queue {Queue}")]
     public static partial void WrittenMany(this ILogger logger, long count, string queue);
 
+    [LoggerMessage(1105, LogLevel.Warning, "Could not ask which messages of queue {Queue} are due; those that are ready are consumed, and it will be asked again")]
+    public static partial void LaterFailed(this ILogger logger, Exception exception, string queue);
+
     [LoggerMessage(1200, LogLevel.Information, "Consuming queue {Queue}")]
     public static partial void ConsumerStarted(this ILogger logger, string queue);
 

@@ -1,3 +1,4 @@
+using System.Text;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -5,14 +6,30 @@ namespace Tpq.Internal;
 
 static class PutStatement
 {
-    public static NpgsqlBatchCommand Of(Sql sql, ReadOnlyMemory<byte> utf8, ReadOnlyMemory<byte>? headers)
+    /// <summary>Its first value is the message's id.</summary>
+    public static NpgsqlBatchCommand Of(Sql sql, CheckedPut put)
     {
-        var statement = new NpgsqlBatchCommand(headers is null ? sql.Put : sql.PutWithHeaders);
-        statement.Parameters.Add(Json(utf8));
-        if (headers is { } given)
-            statement.Parameters.Add(Json(given));
+        if (put.IsLater)
+            return Later(sql, [put]);
+        var statement = new NpgsqlBatchCommand(put.Headers is null ? sql.Put : sql.PutWithHeaders);
+        statement.Parameters.Add(Json(put.Utf8));
+        if (put.Headers is { } headers)
+            statement.Parameters.Add(Json(headers));
+        return statement;
+    }
+
+    /// <summary>Its first value is the lowest id of the messages.</summary>
+    public static NpgsqlBatchCommand Later(Sql sql, IReadOnlyList<CheckedPut> puts)
+    {
+        var statement = new NpgsqlBatchCommand(sql.PutLater);
+        statement.Parameters.Add(Array(NpgsqlDbType.Json, puts.Select(static p => Encoding.UTF8.GetString(p.Utf8.Span))));
+        statement.Parameters.Add(Array(NpgsqlDbType.Json, puts.Select(static p => p.Headers is { } headers ? Encoding.UTF8.GetString(headers.Span) : null)));
+        statement.Parameters.Add(Array(NpgsqlDbType.Interval, puts.Select(static p => p.Delay)));
+        statement.Parameters.Add(Array(NpgsqlDbType.TimestampTz, puts.Select(static p => p.DueAt)));
         return statement;
     }
 
     static NpgsqlParameter<ReadOnlyMemory<byte>> Json(ReadOnlyMemory<byte> utf8) => new() { TypedValue = utf8, NpgsqlDbType = NpgsqlDbType.Json };
+
+    static NpgsqlParameter<T[]> Array<T>(NpgsqlDbType type, IEnumerable<T> values) => new() { TypedValue = [.. values], NpgsqlDbType = NpgsqlDbType.Array | type };
 }

@@ -3,15 +3,26 @@ using System.Collections.Concurrent;
 namespace Tpq.Internal;
 
 /// <summary>What a client knows of one queue, shared by all <see cref="TpqQueue"/> of that name.</summary>
-sealed class QueueState(QueueName name, TpqClient client)
+sealed class QueueState
 {
-    public QueueName Name { get; } = name;
+    public QueueState(QueueName name, TpqClient client)
+    {
+        Name = name;
+        Sql = new Sql(name);
+        Head = new Head(client.Time);
+        Puts = new GroupCommit(client);
+        Later = new Later(this, client);
+    }
 
-    public Sql Sql { get; } = new(name);
+    public QueueName Name { get; }
 
-    public Head Head { get; } = new(client.Time);
+    public Sql Sql { get; }
 
-    public GroupCommit Puts { get; } = new(client);
+    public Head Head { get; }
+
+    public GroupCommit Puts { get; }
+
+    public Later Later { get; }
 
     public Sleepers Sleepers { get; } = new();
 

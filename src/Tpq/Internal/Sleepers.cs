@@ -14,6 +14,7 @@ sealed class Sleepers
     readonly Lock _gate = new();
     readonly List<Subscription> _subscriptions = [];
     int _finds;
+    bool _hasSaidBusy;
     bool _isFirstLookAwaited;
 
     /// <summary>Set by the listener: whether rings can be relied upon, so that looks by the clock can be rare.</summary>
@@ -22,8 +23,15 @@ sealed class Sleepers
     /// <summary>Set by the listener: whether it wants to know when somebody falls asleep.</summary>
     public volatile bool WantDoorman;
 
-    /// <summary>Whether messages come faster than they are handled.</summary>
-    public bool AreBusy => Volatile.Read(ref _finds) >= ManyFinds;
+    /// <summary>Whether messages come faster than they are handled, and everybody handles them.</summary>
+    public bool AreBusy
+    {
+        get
+        {
+            lock (_gate)
+                return AreBusyLocked();
+        }
+    }
 
     /// <summary>Whether the first look since <see cref="AwaitFirstLook"/> has found something.</summary>
     public volatile bool HasFirstLookFound;
@@ -77,11 +85,14 @@ sealed class Sleepers
             _subscriptions.ForEach(static s => s.Ring(null));
     }
 
-    /// <summary>The doorman's duty begins: from now on the next look that ends is the first one.</summary>
+    /// <summary>The doorman's duty begins: the next look is the first one, but not one that may have begun before.</summary>
     public void AwaitFirstLook()
     {
         lock (_gate)
+        {
             (_isFirstLookAwaited, HasFirstLookFound, _finds) = (true, false, 0);
+            _subscriptions.ForEach(static s => s.MayBeLooking = !s.IsAsleep);
+        }
     }
 
     /// <summary>Somebody has looked.</summary>
@@ -92,13 +103,19 @@ sealed class Sleepers
     {
         lock (_gate)
         {
-            HasFirstLookFound |= _isFirstLookAwaited && found is not null;
-            _isFirstLookAwaited = false;
+            if (!subscription.MayBeLooking)
+            {
+                HasFirstLookFound |= _isFirstLookAwaited && found is not null;
+                _isFirstLookAwaited = false;
+            }
+            subscription.MayBeLooking = false;
             _finds = found is null ? 0 : _finds + 1;
+            bool areBusy = AreBusyLocked(), isNews = areBusy && !_hasSaidBusy;
+            _hasSaidBusy = areBusy;
             if (found is not null && subscription.OwesLook && !subscription.WasToldOf(found.Value))
                 WakeOneLocked();
             subscription.HasLooked();
-            return HasFirstLookFound || _finds == ManyFinds;
+            return HasFirstLookFound || isNews;
         }
     }
 
@@ -108,6 +125,8 @@ sealed class Sleepers
         lock (_gate)
             return change();
     }
+
+    bool AreBusyLocked() => _finds >= ManyFinds && !_subscriptions.Exists(static s => s.IsAsleep);
 
     void WakeOneLocked(long? only = null)
     {

@@ -58,6 +58,67 @@ sealed class Sql(QueueName name)
 
     public string CopyWithHeaders => field ??= $"COPY {_table} (data, headers) FROM STDIN (FORMAT BINARY)";
 
+    /// <summary>
+    /// Puts what is not ready yet: $1 payloads, $2 headers, $3 delays, $4 times, of which each message has one. The lowest of their ids. Who sleeps is
+    /// told, by the bell as <see cref="Doorbell"/> has it, that there is another time to wait for. Locks: ROW EXCLUSIVE on the companion; the bell
+    /// lock, shared, until the transaction ends. Index: none read.
+    /// </summary>
+    /// <remarks>The first query is never run: its table is looked for first, so the error for a queue that is missing is not about its companion.</remarks>
+    public string PutLater => field ??=
+        $"""
+        WITH queue AS (SELECT FROM {_table}), put AS (
+            INSERT INTO {name.Later} (id, data, enqueued_at, attempts, headers, due_at)
+            SELECT {NextId}, m.data, now(), 0, m.headers, coalesce(m.due_at, clock_timestamp() + m.delay)
+            FROM unnest($1::json[], $2::json[], $3::interval[], $4::timestamptz[]) WITH ORDINALITY AS m(data, headers, delay, due_at, number)
+            ORDER BY m.number RETURNING id)
+        SELECT min(id), (
+            SELECT CASE WHEN b.notify = 'always' OR b.notify = 'auto' AND NOT pg_catalog.pg_try_advisory_xact_lock_shared({Doorbell.BellLocks}, b.oid::int)
+                        THEN pg_catalog.pg_notify(b.channel, '{Later.Ring}')::text END
+            FROM ({CatalogSql.BellOf(Identifier.Literal(name.Table), Identifier.Literal(name.Queue))}) b)
+        FROM put
+        """;
+
+    /// <summary>Whether there is a companion. Locks: none.</summary>
+    public string HasLater => field ??= $"SELECT to_regclass({Identifier.Literal(name.Later)}) IS NOT NULL";
+
+    /// <summary>How many seconds it is, by the server's clock, until the first message at or after $1 is due; null for none. Locks: no row. Index: due_at.</summary>
+    public string NextDue => field ??=
+        $"SELECT extract(epoch FROM (SELECT due_at FROM {name.Later} WHERE due_at >= $1 AND isfinite(due_at) ORDER BY due_at LIMIT 1) - clock_timestamp())::float8";
+
+    /// <summary>
+    /// Makes what is due ready, under its id and so at its place in line; at most $2 from $1 on. How many there were, the lowest id, and the last
+    /// time. Locks: the rows, ROW EXCLUSIVE on both tables. Index: due_at, and the primary key for each row.
+    /// </summary>
+    /// <remarks>
+    /// An id that is taken (by a sequence that was reset) is looked for and not run into: an insert would wait for whoever has that row in hand. Such
+    /// a message gets a new id and keeps the old one in a header. statement_timestamp() can be a bound of an index scan, clock_timestamp() cannot.
+    /// </remarks>
+    public string MoveDue => field ??=
+        $"""
+        WITH due AS MATERIALIZED (
+            DELETE FROM {name.Later} WHERE id = ANY (ARRAY(
+                SELECT id FROM {name.Later} WHERE due_at >= $1 AND due_at <= statement_timestamp() ORDER BY due_at FOR UPDATE SKIP LOCKED LIMIT $2))
+            RETURNING *),
+        ready AS (SELECT d.*, EXISTS (SELECT FROM {_table} t WHERE t.id = d.id) AS is_taken FROM due d),
+        moved AS (
+            INSERT INTO {_table} (id, data, enqueued_at, attempts, headers)
+            SELECT CASE WHEN is_taken THEN {NextId} ELSE id END, data, enqueued_at, attempts,
+                   CASE WHEN NOT is_taken THEN headers
+                        WHEN json_typeof(headers) = 'object' AND position(E'\\u0000' IN headers::text) = 0 THEN
+                            (SELECT json_object_agg(h.name, h.value) FROM (
+                                SELECT key AS name, value FROM json_each(headers) WHERE key <> 'tpq-id' UNION ALL SELECT 'tpq-id', to_json(id::text)) h)
+                        ELSE json_build_object('tpq-id', id::text) END
+            FROM ready ORDER BY id RETURNING id)
+        SELECT count(*), (SELECT min(id) FROM moved), max(due_at) FROM due
+        """;
+
+    /// <summary>The transaction's turn to move what is due; refused where somebody else has it. Locks: this one, until the transaction ends.</summary>
+    public string MoveTurn => field ??= $"SELECT pg_catalog.pg_try_advisory_xact_lock({Later.TurnLocks}, to_regclass({Identifier.Literal(name.Later)})::oid::int)";
+
+    /// <summary>Cancels what is not ready, unless it is leased or being moved. Locks: the row, if it is nobody's. Index: the primary key.</summary>
+    public string DeleteLater => field ??=
+        $"DELETE FROM {name.Later} WHERE id = (SELECT id FROM {name.Later} WHERE id = $1 AND lease IS NULL FOR UPDATE SKIP LOCKED)";
+
     /// <summary>Locks: the row taken, until the transaction ends. Index: the primary key, from behind $1, which <see cref="Head"/> chooses.</summary>
     public string Take => field ??= $"DELETE FROM {_table} WHERE id = ({Scan("$1", "1")}) RETURNING *";
 
@@ -135,6 +196,8 @@ sealed class Sql(QueueName name)
             INSERT INTO {target.Table} ({list}) SELECT {list} FROM taken ORDER BY id
             """;
     }
+
+    string NextId => $"nextval(pg_catalog.pg_get_serial_sequence({Identifier.Literal(name.Table)}, 'id'))";
 
     string Scan(string after, string limit) => $"SELECT id FROM {_table} WHERE id > {after} AND {HasJson} ORDER BY id FOR UPDATE SKIP LOCKED LIMIT {limit}";
 

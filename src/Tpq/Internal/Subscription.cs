@@ -35,6 +35,9 @@ sealed class Subscription : IDisposable
     /// <summary>Whether a ring was given to it upon which nobody has looked yet.</summary>
     public bool OwesLook => IsRung || _owesLook;
 
+    /// <summary>Kept by <see cref="Sleepers"/>: whether the look that it reports next may have begun before the doorman's duty.</summary>
+    public bool MayBeLooking { get; set; }
+
     /// <summary>Called by <see cref="Sleepers"/>, as are the two that follow.</summary>
     public void Ring(long? only)
     {

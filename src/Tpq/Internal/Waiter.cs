@@ -52,6 +52,7 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true) 
     /// <summary>A look of somebody else's, begun after the last wait, has found this message, or none. After an empty one the next wait sleeps first.</summary>
     public void Looked(long? found)
     {
+        queue.Later.Touch();
         _subscription?.Looked(found);
         _sleepsFirst = found is null && _subscription is not null && queue.Head.IsPlain;
     }
@@ -64,6 +65,7 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true) 
     {
         long start = client.Time.GetTimestamp();
         TimeSpan pause = TimeSpan.Zero;
+        bool hasBrought = !hearsRings;
         while (true)
         {
             TimeSpan left = wait == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : wait - client.Time.GetElapsedTime(start);
@@ -75,12 +77,21 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true) 
                     await SleepAsync(left, cancellationToken).ConfigureAwait(false);
                     continue;
                 }
+                queue.Later.Touch();
                 T? found = await look(left <= TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
                 client.HasReachedDatabase = true;
                 pause = TimeSpan.Zero;
                 _subscription?.Looked(found is null ? null : firstId(found));
-                if (found is not null || left <= TimeSpan.Zero)
+                if (found is not null)
                     return found;
+                if (left <= TimeSpan.Zero)
+                {
+                    // Empty, but for what is due and nobody has moved yet.
+                    if (hasBrought || await queue.Later.BringAsync(cancellationToken).ConfigureAwait(false) == 0)
+                        return null;
+                    hasBrought = true;
+                    continue;
+                }
                 await SleepAsync(left, cancellationToken).ConfigureAwait(false);
             }
             catch (Exception e) when (survive && left > TimeSpan.Zero && client.HasReachedDatabase && Fault.IsConnectionLoss(e))
@@ -102,6 +113,7 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true) 
             return;
         }
         _subscription ??= new Subscription(client.Listener, queue, client.Time);
+        queue.Later.Watch();
         TimeSpan interval = queue.Sleepers.AreServed || !client.LooksByClock ? TimeSpan.MaxValue : PollInterval;
         await _subscription.WaitAsync(Min(left, interval), cancellationToken).ConfigureAwait(false);
     }

@@ -1,0 +1,264 @@
+using Npgsql;
+
+namespace Tpq.Internal;
+
+/// <summary>Makes a queue's messages ready when their time has come, as long as this client consumes from it or waits for it.</summary>
+/// <remarks>
+/// <para>There is no daemon. Each such client asks the server when the next message is due, and moves what is due; who has the turn, an advisory lock,
+/// moves alone, and the others find nothing left. The server's clock decides: what is asked for is a time from now.</para>
+/// <para>Nothing is asked for each message. It is asked before the first sleep; at the time that the answer named; when the bell says that there is
+/// another time to wait for; when somebody begins to listen to it, for the same reason as for the doorman's look; where a get that does not wait has found nothing; and, while messages are taken and nobody would ring, at the
+/// first look after 100 ms.</para>
+/// <para>What was moved leaves dead entries in the index of due_at, as what was taken does in the primary key (see <see cref="Head"/>). So it asks from
+/// the last time that it moved, and from the front as often as <see cref="SweepBudget"/> allows: for what was committed after its time.</para>
+/// </remarks>
+sealed class Later(QueueState queue, TpqClient client)
+{
+    /// <summary>What the bell says when there is another time to wait for.</summary>
+    public const string Ring = "later";
+
+    /// <summary>The first number of the advisory locks; the second is the oid of the table that is moved from.</summary>
+    public const int TurnLocks = 1718045539;
+
+    const int MostAtOnce = 1000;
+
+    static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100), ServedInterval = TimeSpan.FromSeconds(10),
+        Retry = TimeSpan.FromSeconds(1), TroubleInterval = TimeSpan.FromMinutes(1);
+
+    /// <summary>A timer has its limits.</summary>
+    static readonly TimeSpan LongestTimer = TimeSpan.FromDays(1);
+
+    static readonly DateTime Front = DateTime.SpecifyKind(DateTime.MinValue, DateTimeKind.Utc);
+
+    readonly Lock _gate = new();
+    readonly SweepBudget _sweeps = new(client.Time);
+
+    Task<long>? _asking;
+    bool _isAskedAgain;
+    ITimer? _timer;
+
+    /// <summary>When it was asked last, and how long from then it is until the next message is due; null for none.</summary>
+    long? _lastAsked;
+    TimeSpan? _next;
+
+    DateTime _position = Front;
+    bool _hasAsked, _isInTrouble, _hasComplained;
+
+    /// <summary>Whether the companion has once been seen: a queue of the Python tpq's has none until it is upgraded.</summary>
+    bool _exists;
+
+    /// <summary>At each look: so the time is not missed by who never sleeps. The first one only starts the clock, for it may be the only one.</summary>
+    public void Touch()
+    {
+        lock (_gate)
+        {
+            _lastAsked ??= client.Time.GetTimestamp();
+            if (!IsStale())
+                return;
+        }
+        Ask();
+    }
+
+    /// <summary>Before each sleep, of one who is among the sleepers: so that there is a timer.</summary>
+    public void Watch()
+    {
+        lock (_gate)
+        {
+            if (_hasAsked && !IsStale())
+                return;
+        }
+        Ask();
+    }
+
+    /// <summary>Asks in the background, now or once more after what is under way.</summary>
+    public void Ask()
+    {
+        lock (_gate)
+        {
+            if (_asking is { IsCompleted: false })
+                _isAskedAgain = true;
+            else
+                Begin();
+        }
+    }
+
+    /// <summary>Asks where it was not asked just before, and moves what is due.</summary>
+    /// <returns>How many messages became ready.</returns>
+    public async Task<long> BringAsync(CancellationToken cancellationToken)
+    {
+        // The caller may hold the only connection.
+        if (client.MaxPoolSize == 1)
+            return 0;
+        Task<long> asking;
+        lock (_gate)
+        {
+            if (_asking is null or { IsCompleted: true })
+            {
+                if (_hasAsked && !IsStale())
+                    return 0;
+                Begin();
+            }
+            asking = _asking!;
+        }
+        return await asking.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    bool IsStale()
+    {
+        if (_lastAsked is not { } asked)
+            return false;
+        TimeSpan elapsed = client.Time.GetElapsedTime(asked);
+        return elapsed >= (_isInTrouble ? TroubleInterval : queue.Sleepers.AreServed ? ServedInterval : Interval) || elapsed >= _next;
+    }
+
+    void Begin()
+    {
+        _hasAsked = true;
+        // In nobody's flow: what is moved is not part of the caller's TransactionScope or trace.
+        using (ExecutionContext.SuppressFlow())
+            _asking = Task.Run(RunAsync);
+    }
+
+    async Task<long> RunAsync()
+    {
+        long moved = 0;
+        do
+        {
+            moved += await AskAndMoveAsync().ConfigureAwait(false);
+        }
+        while (IsAskedAgain());
+        return moved;
+    }
+
+    bool IsAskedAgain()
+    {
+        lock (_gate)
+        {
+            bool again = _isAskedAgain && !client.Stopping.IsCancellationRequested;
+            _isAskedAgain = false;
+            return again;
+        }
+    }
+
+    async Task<long> AskAndMoveAsync()
+    {
+        long moved = 0;
+        TimeSpan? next = null;
+        bool isInTrouble = false;
+        try
+        {
+            _exists = _exists || await ExistsAsync().ConfigureAwait(false);
+            isInTrouble = !_exists;
+            if (_exists)
+                (moved, next) = await AskAndMoveAsync(_sweeps.IsDue).ConfigureAwait(false);
+            _hasComplained = false;
+        }
+        catch (Exception e) when (Fault.IsConnectionLoss(e))
+        {
+            // Whoever looks has the same trouble, and says so.
+            next = Retry;
+        }
+        catch (Exception e)
+        {
+            // A right that is missing, or a table that is gone or not as it should be. Consuming goes on; it is said once.
+            (isInTrouble, _exists, next) = (true, false, TroubleInterval);
+            if (!_hasComplained && !client.Stopping.IsCancellationRequested)
+                client.Logger.LaterFailed(e, queue.Name.Queue);
+            _hasComplained = true;
+        }
+        SetNext(next, isInTrouble);
+        return moved;
+    }
+
+    async Task<(long Moved, TimeSpan? Next)> AskAndMoveAsync(bool fromFront)
+    {
+        DateTime after = fromFront ? Front : _position;
+        for (long moved = 0; ;)
+        {
+            TimeSpan? next = await NextAsync(after, fromFront).ConfigureAwait(false);
+            if (next is null || next > TimeSpan.Zero)
+                return (moved, next);
+            long count = await MoveAsync(after).ConfigureAwait(false);
+            moved += count;
+            // Somebody else has the turn, or the rows.
+            if (count == 0)
+                return (moved, Interval);
+        }
+    }
+
+    async Task<bool> ExistsAsync()
+    {
+        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(client.Stopping).ConfigureAwait(false);
+        await using var _ = connection.ConfigureAwait(false);
+        var command = new NpgsqlCommand(queue.Sql.HasLater, connection);
+        await using var __ = command.ConfigureAwait(false);
+        return await command.ExecuteScalarAsync(client.Stopping).ConfigureAwait(false) is true;
+    }
+
+    async Task<TimeSpan?> NextAsync(DateTime after, bool isSweep)
+    {
+        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(client.Stopping).ConfigureAwait(false);
+        await using var _ = connection.ConfigureAwait(false);
+        var command = new NpgsqlCommand(queue.Sql.NextDue, connection);
+        await using var __ = command.ConfigureAwait(false);
+        command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = after });
+        long began = client.Time.GetTimestamp();
+        object? seconds = await command.ExecuteScalarAsync(client.Stopping).ConfigureAwait(false);
+        if (isSweep)
+            _sweeps.Ended(client.Time.GetElapsedTime(began));
+        return seconds is not double number ? null : number > LongestTimer.TotalSeconds ? LongestTimer : TimeSpan.FromSeconds(number);
+    }
+
+    async Task<long> MoveAsync(DateTime after)
+    {
+        OwnTransaction own = await OwnTransaction.BeginAsync(client, client.Stopping).ConfigureAwait(false);
+        await using var _ = own.ConfigureAwait(false);
+        var turn = new NpgsqlCommand(queue.Sql.MoveTurn, own.Connection);
+        await using var __ = turn.ConfigureAwait(false);
+        if (await turn.ExecuteScalarAsync(client.Stopping).ConfigureAwait(false) is not true)
+            return 0;
+        (long count, long first, DateTime last) = await MoveAsync(own.Connection, after).ConfigureAwait(false);
+        await own.CommitAsync(client.Stopping).ConfigureAwait(false);
+        if (count == 0)
+            return 0;
+        if (last > _position)
+            _position = last;
+        // Others are told by the bell, and so are we where there is one.
+        queue.Head.LookBackTo(first);
+        queue.Sleepers.WakeOne();
+        return count;
+    }
+
+    async Task<(long Count, long First, DateTime Last)> MoveAsync(NpgsqlConnection connection, DateTime after)
+    {
+        var move = new NpgsqlCommand(queue.Sql.MoveDue, connection) { CommandTimeout = 0 };
+        await using var _ = move.ConfigureAwait(false);
+        move.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = after });
+        move.Parameters.Add(new NpgsqlParameter<int> { TypedValue = MostAtOnce });
+        NpgsqlDataReader reader = await move.ExecuteReaderAsync(client.Stopping).ConfigureAwait(false);
+        await using var __ = reader.ConfigureAwait(false);
+        await reader.ReadAsync(client.Stopping).ConfigureAwait(false);
+        long count = reader.GetInt64(0);
+        return count == 0 ? default : (count, reader.GetInt64(1), reader.GetDateTime(2));
+    }
+
+    void SetNext(TimeSpan? next, bool isInTrouble)
+    {
+        lock (_gate)
+        {
+            (_lastAsked, _next, _isInTrouble) = (client.Time.GetTimestamp(), next, isInTrouble);
+            if (next is null && _timer is null)
+                return;
+            _timer ??= client.Time.CreateTimer(static later => ((Later)later!).OnTime(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            // A timer counts in milliseconds, and must not ring too early.
+            _timer.Change(next is { } time ? TimeSpan.FromMilliseconds(Math.Ceiling(time.TotalMilliseconds)) : Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    void OnTime()
+    {
+        // Where nobody sleeps, whoever looks next asks.
+        if (queue.Sleepers.Any && !client.Stopping.IsCancellationRequested)
+            Ask();
+    }
+}

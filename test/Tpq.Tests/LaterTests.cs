@@ -1,0 +1,264 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Testing;
+using Npgsql;
+using Tpq.Internal;
+using Tpq.Tests.Fixtures;
+
+namespace Tpq.Tests;
+
+/// <summary>Messages that are not ready yet. Where nobody looks by the clock, one that is not brought in time shows as a wait that does not end.</summary>
+public sealed class LaterTests(Server server) : DatabaseTest(server)
+{
+    static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
+    [Fact]
+    public async Task ADelayedMessage_ComesWhenItIsDue_AndNotBefore()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutAsync(new TpqPut("1") { Delay = TimeSpan.FromSeconds(1), Headers = new Dictionary<string, string> { ["a"] = "b" } }, Token);
+        Assert.Equal(0, await queue.CountAsync(Token));
+        Assert.Null(await queue.GetAsync(cancellationToken: Token));
+        await using TpqClient client = NewClient(looksByClock: false);
+        await using TpqDelivery delivery = (await client.Queue("orders").GetAsync(Timeout.InfiniteTimeSpan, Token).WaitAsync(Patience, Token))!;
+        Assert.True(await ScalarAsync<bool>($"SELECT clock_timestamp() >= '{delivery.Message.EnqueuedAt:O}'::timestamptz + interval '1 s'"));
+        Assert.Equal(("1", 0, "b"), (delivery.Message.Json, delivery.Message.Attempts, delivery.Message.Headers["a"]));
+        await delivery.CommitAsync(Token);
+        Assert.Equal(0, await LaterAsync());
+    }
+
+    [Fact]
+    public async Task WhatIsDue_IsThere_ForAGetThatDoesNotWait()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutAsync(new TpqPut("1") { DueAt = DateTimeOffset.Now.AddDays(-1) }, Token);
+        await using TpqClient client = NewClient();
+        await using (TpqDelivery? delivery = await client.Queue("orders").GetAsync(cancellationToken: Token))
+            Assert.Equal("1", delivery?.Message.Json);
+        await using NpgsqlConnection connection = await OpenAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(Token);
+        await queue.PutAsync(new TpqPut("2") { DueAt = DateTimeOffset.UnixEpoch }, Token);
+        await using TpqClient other = NewClient();
+        Assert.Equal(["1", "2"], (await other.Queue("orders").In(transaction).GetManyAsync(1, cancellationToken: Token)).Concat(
+            await other.Queue("orders").In(transaction).GetManyAsync(2, cancellationToken: Token)).Select(m => m.Json));
+    }
+
+    [Fact]
+    public async Task WhatWasDelayed_ResumesItsPlaceInLine()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        long first = await queue.PutAsync(new TpqPut("1") { DueAt = DateTimeOffset.UtcNow.AddMinutes(-1) }, Token);
+        await queue.PutAsync("2", Token);
+        await queue.PutAsync(new TpqPut("3") { DueAt = DateTimeOffset.UtcNow.AddMinutes(-2) }, Token);
+        await queue.PutAsync(new TpqPut("4") { DueAt = DateTimeOffset.UtcNow.AddDays(1000) }, Token);
+        await Client.State("orders").Later.BringAsync(Token);
+        await using TpqBatch batch = (await queue.GetManyAsync(10, cancellationToken: Token))!;
+        Assert.Equal(["1", "2", "3"], batch.Select(m => m.Json));
+        Assert.Equal(first, batch[0].Id);
+        Assert.Equal(1, await LaterAsync());
+    }
+
+    [Theory]
+    [InlineData(TpqNotify.Auto)]
+    [InlineData(TpqNotify.Always)]
+    public async Task WhoSleeps_IsToldOfAnEarlierTime(TpqNotify notify)
+    {
+        TpqQueue queue = await NewQueueAsync(notify: notify);
+        await queue.PutAsync(new TpqPut("1") { Delay = TimeSpan.FromDays(1) }, Token);
+        await using TpqClient client = NewClient(looksByClock: false);
+        Task<TpqDelivery?> waiting = client.Queue("orders").GetAsync(Timeout.InfiniteTimeSpan, Token);
+        await EventuallyAsync(() => Task.FromResult(client.State("orders").Sleepers is { AreServed: true, CountAsleep: 1 }), "it sleeps, and is served");
+        await queue.PutAsync(new TpqPut("2") { Delay = TimeSpan.FromMilliseconds(300) }, Token);
+        await using TpqDelivery delivery = (await waiting.WaitAsync(Patience, Token))!;
+        Assert.Equal("2", delivery.Message.Json);
+    }
+
+    [Fact]
+    public async Task WhoNeverSleeps_BringsWhatIsDue()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await using TpqClient client = NewClient(looksByClock: false);
+        await queue.PutAsync("0", Token);
+        await queue.PutAsync(new TpqPut("1") { Delay = TimeSpan.FromMilliseconds(300) }, Token);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        Task consuming = client.Queue("orders").ConsumeAsync(async (delivery, _) =>
+        {
+            if (delivery.Message.Json == "1")
+                await stop.CancelAsync();
+            else
+                // In the same transaction: there is always one.
+                await client.Queue("orders").In(delivery.Transaction).PutAsync("0", Token);
+        }, cancellationToken: stop.Token);
+        await consuming.WaitAsync(Patience, Token);
+        Assert.True(stop.IsCancellationRequested && !Token.IsCancellationRequested);
+    }
+
+    [Fact]
+    public async Task InACallersTransaction_ADelayedPut_IsPartOfIt()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await using NpgsqlConnection connection = await OpenAsync();
+        foreach (bool commits in (bool[])[false, true])
+        {
+            await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(Token);
+            await queue.In(transaction).PutAsync(new TpqPut($"{commits}".ToLowerInvariant()) { Delay = TimeSpan.FromMilliseconds(1) }, Token);
+            Assert.Equal(0, await LaterAsync());
+            if (commits)
+                await transaction.CommitAsync(Token);
+        }
+        await using TpqDelivery delivery = (await queue.GetAsync(Patience, Token))!;
+        Assert.Equal("true", delivery.Message.Json);
+        Assert.Equal(0, await LaterAsync());
+    }
+
+    [Fact]
+    public async Task ABulkPut_MayHoldBoth()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        IEnumerable<TpqPut> puts = Enumerable.Range(0, 2500).Select(i => new TpqPut($"{i}")
+        {
+            Delay = i % 3 == 0 ? TimeSpan.Zero : i % 3 == 1 ? TimeSpan.FromHours(1) : null,
+            Headers = i > 2000 ? new Dictionary<string, string> { ["n"] = $"{i}" } : null,
+        });
+        Assert.Equal(2500, await queue.PutManyAsync(puts, Token));
+        Assert.Equal(1667, await queue.CountAsync(Token));
+        Assert.Equal(833, await LaterAsync());
+        // All ids are different, and those that are not ready are in their order.
+        Assert.Equal(2500, await ScalarAsync<long>($"SELECT count(DISTINCT id) FROM (SELECT id FROM \"{Schema}\".tpq_orders UNION ALL SELECT id FROM \"{Schema}\".tpq_orders_later) q"));
+        Assert.Equal(0, await ScalarAsync<long>(
+            $"""
+            SELECT count(*) FROM (SELECT (data::text)::int AS n, lag((data::text)::int) OVER (ORDER BY id) AS before, headers->>'n' AS header
+                                  FROM "{Schema}".tpq_orders_later) q WHERE n < before OR n > 2000 AND header IS DISTINCT FROM n::text
+            """));
+    }
+
+    [Fact]
+    public async Task Delete_CancelsWhatIsNotReady()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        long id = await queue.PutAsync(new TpqPut("1") { Delay = TimeSpan.FromDays(1) }, Token);
+        Assert.True(await queue.DeleteAsync(id, Token));
+        Assert.False(await queue.DeleteAsync(id, Token));
+        Assert.Equal(0, await LaterAsync());
+    }
+
+    [Fact]
+    public async Task AnIdThatIsTaken_StopsNothing_AndNothingIsLost()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        for (int i = 1; i <= 3; i++)
+            await queue.PutAsync(new TpqPut($"{i}") { DueAt = DateTimeOffset.UnixEpoch, Headers = i == 2 ? new Dictionary<string, string> { ["a"] = "b" } : null }, Token);
+        await ExecuteAsync($"INSERT INTO \"{Schema}\".tpq_orders (id, data) VALUES (1, '\"other 1\"'), (2, '\"other 2\"')");
+        // In hand: to insert the same id would wait for this one's end.
+        await using TpqClient holder = NewClient();
+        await using TpqBatch held = (await holder.Queue("orders").GetManyAsync(2, cancellationToken: Token))!;
+        Assert.Equal(["\"other 1\"", "\"other 2\""], held.Select(m => m.Json));
+        await using TpqBatch batch = (await queue.GetManyAsync(10, Patience, Token))!;
+        Assert.Equal(["3", "1", "2"], batch.Select(m => m.Json));
+        Assert.Equal(["", "tpq-id=1", "a=b tpq-id=2"], batch.Select(m => string.Join(' ', m.Headers.Select(h => $"{h.Key}={h.Value}").Order())));
+    }
+
+    [Fact]
+    public async Task OneClientMoves_AtATime()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutAsync(new TpqPut("1") { DueAt = DateTimeOffset.UnixEpoch }, Token);
+        await using NpgsqlConnection connection = await OpenAsync();
+        await using (NpgsqlTransaction turn = await connection.BeginTransactionAsync(Token))
+        {
+            await ExecuteAsync(connection, $"SELECT pg_advisory_xact_lock({Later.TurnLocks}, 'tpq_orders_later'::regclass::oid::int)");
+            Assert.Null(await queue.GetAsync(cancellationToken: Token));
+        }
+        await using TpqDelivery? delivery = await queue.GetAsync(Patience, Token);
+        Assert.Equal("1", delivery?.Message.Json);
+    }
+
+    [Fact]
+    public async Task WhoMayNotReadTheCompanion_ConsumesAllTheSame_AndSaysSoOnce()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutManyAsync(["1", "2"], Token);
+        var logs = new FakeLogCollector();
+        using ILoggerFactory loggers = LoggerFactory.Create(b => b.SetMinimumLevel(LogLevel.Warning).AddProvider(new FakeLoggerProvider(logs)));
+        string role = $"{Schema}_reader";
+        await ExecuteAsync(
+            $"""
+            CREATE ROLE "{role}" LOGIN PASSWORD 'secret';
+            GRANT USAGE ON SCHEMA "{Schema}" TO "{role}";
+            GRANT SELECT, DELETE, UPDATE (attempts) ON "{Schema}".tpq_orders TO "{role}"
+            """);
+        try
+        {
+            await using TpqClient client = NewClient($"Username={role};Password=secret;Pooling=true", loggers);
+            for (int i = 1; i <= 2; i++)
+            {
+                await using (TpqDelivery? delivery = await client.Queue("orders").GetAsync(Patience, Token))
+                    await delivery!.CommitAsync(Token);
+                client.State("orders").Later.Ask();
+                await client.State("orders").Later.BringAsync(Token);
+            }
+            Assert.Null(await client.Queue("orders").GetAsync(cancellationToken: Token));
+            FakeLogRecord record = Assert.Single(logs.GetSnapshot());
+            Assert.Equal(1105, record.Id.Id);
+        }
+        finally
+        {
+            await ExecuteAsync($"DROP OWNED BY \"{role}\"; DROP ROLE \"{role}\"");
+        }
+    }
+
+    [Fact]
+    public async Task AQueueOfThePythonTpq_TakesADelay_AfterItsUpgrade()
+    {
+        await ExecuteAsync($"CREATE TABLE \"{Schema}\".tpq_orders (id bigserial PRIMARY KEY, data json NOT NULL)");
+        TpqQueue queue = Client.Queue("orders");
+        var put = new TpqPut("1") { Delay = TimeSpan.FromMilliseconds(1) };
+        TpqException error = await Assert.ThrowsAsync<TpqException>(() => queue.PutAsync(put, Token));
+        Assert.Contains("tpq upgrade orders", error.Message, StringComparison.Ordinal);
+        await queue.PutAsync("0", Token);
+        await using (TpqDelivery? delivery = await queue.GetAsync(Patience, Token))
+            await delivery!.CommitAsync(Token);
+        Assert.Null(await queue.GetAsync(cancellationToken: Token));
+        Assert.False(await queue.DeleteAsync(7, Token));
+        await queue.UpgradeAsync(Token);
+        await queue.PutAsync(put, Token);
+        await using TpqClient client = NewClient();
+        await using TpqDelivery? later = await client.Queue("orders").GetAsync(Patience, Token);
+        Assert.Equal("1", later?.Message.Json);
+    }
+
+    [Fact]
+    public async Task AQueueThatIsNotThere_IsMissing_AndNotItsCompanion() =>
+        await Assert.ThrowsAsync<TpqQueueNotFoundException>(() => Client.Queue("none").PutAsync(new TpqPut("1") { Delay = TimeSpan.FromHours(1) }, Token));
+
+    [Fact]
+    public async Task WhatContradictsItself_IsRefused()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        Assert.Throws<ArgumentOutOfRangeException>(() => new TpqPut("1") { Delay = TimeSpan.FromTicks(-1) });
+        var both = new TpqPut("1") { Delay = TimeSpan.FromHours(1), DueAt = DateTimeOffset.UtcNow };
+        await Assert.ThrowsAsync<ArgumentException>(() => queue.PutAsync(both, Token));
+        await Assert.ThrowsAsync<ArgumentException>(() => queue.PutManyAsync([both], Token));
+        Assert.Equal(0, await queue.CountAsync(Token) + await LaterAsync());
+        // The longest there are.
+        await queue.PutManyAsync([new TpqPut("1") { Delay = TimeSpan.MaxValue }, new TpqPut("2") { DueAt = DateTimeOffset.MaxValue }], Token);
+        Assert.Null(await queue.GetAsync(cancellationToken: Token));
+    }
+
+    [Fact]
+    public async Task WhatIsAskedForByTheClock_IsFoundByTheIndex()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await ExecuteAsync($"INSERT INTO \"{Schema}\".tpq_orders_later SELECT n, '0', now(), 0, NULL, now() + n * interval '1 s' FROM generate_series(-1000, 50000) n");
+        await ExecuteAsync($"ANALYZE \"{Schema}\".tpq_orders_later");
+        Sql sql = Client.State("orders").Sql;
+        foreach (string text in (string[])[sql.NextDue, sql.MoveDue])
+        {
+            string plan = await ScalarAsync<string>($"EXPLAIN (FORMAT JSON) {text.Replace("$1", "'-infinity'::timestamptz", StringComparison.Ordinal).Replace("$2", "1000", StringComparison.Ordinal)}");
+            Assert.Contains("tpq_orders_later_due_at_idx", plan, StringComparison.Ordinal);
+        }
+        Assert.Equal(1001, await Client.State("orders").Later.BringAsync(Token));
+        Assert.Equal(1001, await queue.CountAsync(Token));
+    }
+
+    async Task<long> LaterAsync() => await ScalarAsync<long>($"SELECT count(*) FROM \"{Schema}\".tpq_orders_later");
+}
