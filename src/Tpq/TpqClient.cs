@@ -112,6 +112,9 @@ public sealed class TpqClient : IAsyncDisposable
     /// <summary>Set by the first success, after which a refused connection is a fault that passes and not a wrong address.</summary>
     internal bool HasReachedDatabase { get; set; }
 
+    /// <summary>Taken for each question of <see cref="Internal.Later"/>. Never disposed: it holds nothing, and dispose does not wait for those who ask.</summary>
+    internal SemaphoreSlim LaterAsks { get; } = new(1);
+
     /// <summary>Cancelled by dispose.</summary>
     internal CancellationToken Stopping { get; }
 

@@ -155,7 +155,9 @@ sealed class Doorbell(QueueState queue, NpgsqlConnection connection)
         if (bell.Notify != TpqNotify.Never)
             await ScalarAsync($"LISTEN {Identifier.Quote(bell.Channel)}").ConfigureAwait(false);
         _bell = bell;
-        queue.Later.Ask();
+        // Where there is to be a doorman, as soon as it is known who it is.
+        if (!IsAuto)
+            queue.Later.Ask();
         Sleepers.AreServed = bell.Notify == TpqNotify.Always;
         Sleepers.WakeAll();
     }
@@ -172,6 +174,8 @@ sealed class Doorbell(QueueState queue, NpgsqlConnection connection)
 
     void Refused()
     {
+        if (!_isRefused)
+            queue.Later.Ask();
         _isRefused = true;
         Sleepers.AreServed = true;
     }

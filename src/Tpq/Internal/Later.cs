@@ -7,7 +7,7 @@ namespace Tpq.Internal;
 /// <para>There is no daemon. Each such client asks the server when the next message is due, and moves what is due; who has the turn, an advisory lock,
 /// moves alone, and the others find nothing left. The server's clock decides: what is asked for is a time from now.</para>
 /// <para>Nothing is asked for each message. It is asked before the first sleep; at the time that the answer named; when the bell says that there is
-/// another time to wait for; when somebody begins to listen to it, for the same reason as for the doorman's look; where a get that does not wait has found nothing; and, while messages are taken and nobody would ring, at the
+/// another time to wait for; when somebody begins to hear the bell, for the same reason as for the doorman's look; where a get that does not wait has found nothing; and, while messages are taken and nobody would ring, at the
 /// first look after 100 ms.</para>
 /// <para>What was moved leaves dead entries in the index of due_at, as what was taken does in the primary key (see <see cref="Head"/>). So it asks from
 /// the last time that it moved, and from the front as often as <see cref="SweepBudget"/> allows: for what was committed after its time.</para>
@@ -47,16 +47,17 @@ sealed class Later(QueueState queue, TpqClient client)
     /// <summary>Whether the companion has once been seen: a queue of the Python tpq's has none until it is upgraded.</summary>
     bool _exists;
 
+    bool IsAsking => _asking is { IsCompleted: false };
+
     /// <summary>At each look: so the time is not missed by who never sleeps. The first one only starts the clock, for it may be the only one.</summary>
     public void Touch()
     {
         lock (_gate)
         {
             _lastAsked ??= client.Time.GetTimestamp();
-            if (!IsStale())
-                return;
+            if (IsStale() && !IsAsking)
+                Begin();
         }
-        Ask();
     }
 
     /// <summary>Before each sleep, of one who is among the sleepers: so that there is a timer.</summary>
@@ -64,10 +65,9 @@ sealed class Later(QueueState queue, TpqClient client)
     {
         lock (_gate)
         {
-            if (_hasAsked && !IsStale())
-                return;
+            if ((!_hasAsked || IsStale()) && !IsAsking)
+                Begin();
         }
-        Ask();
     }
 
     /// <summary>Asks in the background, now or once more after what is under way.</summary>
@@ -75,7 +75,7 @@ sealed class Later(QueueState queue, TpqClient client)
     {
         lock (_gate)
         {
-            if (_asking is { IsCompleted: false })
+            if (IsAsking)
                 _isAskedAgain = true;
             else
                 Begin();
@@ -92,7 +92,7 @@ sealed class Later(QueueState queue, TpqClient client)
         Task<long> asking;
         lock (_gate)
         {
-            if (_asking is null or { IsCompleted: true })
+            if (!IsAsking)
             {
                 if (_hasAsked && !IsStale())
                     return 0;
@@ -147,15 +147,13 @@ sealed class Later(QueueState queue, TpqClient client)
         bool isInTrouble = false;
         try
         {
-            _exists = _exists || await ExistsAsync().ConfigureAwait(false);
+            (moved, next) = await AskAndMoveAsync(_sweeps.IsDue).ConfigureAwait(false);
             isInTrouble = !_exists;
-            if (_exists)
-                (moved, next) = await AskAndMoveAsync(_sweeps.IsDue).ConfigureAwait(false);
             _hasComplained = false;
         }
-        catch (Exception e) when (Fault.IsConnectionLoss(e))
+        catch (Exception e) when (Fault.IsConnectionLoss(e) || e is PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable })
         {
-            // Whoever looks has the same trouble, and says so.
+            // Whoever looks has the same trouble, and says so; or the table is being changed.
             next = Retry;
         }
         catch (Exception e)
@@ -186,27 +184,47 @@ sealed class Later(QueueState queue, TpqClient client)
         }
     }
 
-    async Task<bool> ExistsAsync()
+    /// <summary>The client's queues ask one after the other: together they would open a connection each.</summary>
+    async Task<TimeSpan?> NextAsync(DateTime after, bool isSweep)
     {
-        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(client.Stopping).ConfigureAwait(false);
-        await using var _ = connection.ConfigureAwait(false);
+        await client.LaterAsks.WaitAsync(client.Stopping).ConfigureAwait(false);
+        try
+        {
+            NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(client.Stopping).ConfigureAwait(false);
+            await using var _ = connection.ConfigureAwait(false);
+            _exists = _exists || await ExistsAsync(connection).ConfigureAwait(false);
+            return _exists ? await NextAsync(connection, after, isSweep).ConfigureAwait(false) : null;
+        }
+        finally
+        {
+            client.LaterAsks.Release();
+        }
+    }
+
+    async Task<bool> ExistsAsync(NpgsqlConnection connection)
+    {
         var command = new NpgsqlCommand(queue.Sql.HasLater, connection);
-        await using var __ = command.ConfigureAwait(false);
+        await using var _ = command.ConfigureAwait(false);
         return await command.ExecuteScalarAsync(client.Stopping).ConfigureAwait(false) is true;
     }
 
-    async Task<TimeSpan?> NextAsync(DateTime after, bool isSweep)
+    async Task<TimeSpan?> NextAsync(NpgsqlConnection connection, DateTime after, bool isSweep)
     {
-        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(client.Stopping).ConfigureAwait(false);
-        await using var _ = connection.ConfigureAwait(false);
-        var command = new NpgsqlCommand(queue.Sql.NextDue, connection);
-        await using var __ = command.ConfigureAwait(false);
-        command.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = after });
+        var batch = new NpgsqlBatch(connection);
+        await using var _ = batch.ConfigureAwait(false);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(ListenerSql.LockTimeout));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(queue.Sql.NextDue) { Parameters = { new NpgsqlParameter<DateTime> { TypedValue = after } } });
         long began = client.Time.GetTimestamp();
-        object? seconds = await command.ExecuteScalarAsync(client.Stopping).ConfigureAwait(false);
+        NpgsqlDataReader reader = await batch.ExecuteReaderAsync(client.Stopping).ConfigureAwait(false);
+        await using var __ = reader.ConfigureAwait(false);
+        await reader.NextResultAsync(client.Stopping).ConfigureAwait(false);
+        await reader.ReadAsync(client.Stopping).ConfigureAwait(false);
         if (isSweep)
             _sweeps.Ended(client.Time.GetElapsedTime(began));
-        return seconds is not double number ? null : number > LongestTimer.TotalSeconds ? LongestTimer : TimeSpan.FromSeconds(number);
+        if (await reader.IsDBNullAsync(0, client.Stopping).ConfigureAwait(false))
+            return null;
+        double seconds = reader.GetDouble(0);
+        return seconds > LongestTimer.TotalSeconds ? LongestTimer : TimeSpan.FromSeconds(seconds);
     }
 
     async Task<long> MoveAsync(DateTime after)
