@@ -42,11 +42,40 @@ public sealed class TpqMessage
     public DateTimeOffset? EnqueuedAt { get; init; }
 
     /// <summary>What was put beside the payload. Empty when there is nothing; never <see langword="null"/>.</summary>
-    public IReadOnlyDictionary<string, string> Headers { get; init; } = HeadersJson.None;
+    public IReadOnlyDictionary<string, string> Headers
+    {
+        get => field ??= Utf8Headers is { } headers ? HeadersJson.Read(headers) : HeadersJson.None;
+        init;
+    }
+
+    /// <summary>The headers as they are stored, with what is no text; null for none.</summary>
+    internal byte[]? Utf8Headers { get; init; }
+
+    /// <summary>See <see cref="Suspects"/>.</summary>
+    internal bool IsSuspect { get; init; }
+
+    /// <summary>What <see cref="Deserialize"/> threw last: an error that no retry mends.</summary>
+    internal JsonException? DeserializeError { get; set; }
+
+    internal TpqMessage With(int attempts) =>
+        new(Queue, Id, Utf8Json) { Attempts = attempts, EnqueuedAt = EnqueuedAt, Utf8Headers = Utf8Headers, DeserializeError = DeserializeError };
 
     /// <summary>Reads the payload as a <typeparamref name="T"/>.</summary>
     /// <param name="type">The type's contract from a source-generated <c>JsonSerializerContext</c>.</param>
     /// <returns>The value; <see langword="null"/> for the JSON text <c>null</c>.</returns>
-    /// <exception cref="JsonException">The payload does not fit the type.</exception>
-    public T? Deserialize<T>(JsonTypeInfo<T> type) => JsonSerializer.Deserialize(Utf8Json.Span, type);
+    /// <exception cref="JsonException">
+    /// The payload does not fit the type. A handler that lets it out has its message dead-lettered at once: no retry mends it.
+    /// </exception>
+    public T? Deserialize<T>(JsonTypeInfo<T> type)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(Utf8Json.Span, type);
+        }
+        catch (JsonException e)
+        {
+            DeserializeError = e;
+            throw;
+        }
+    }
 }

@@ -8,19 +8,22 @@ namespace Tpq;
 public sealed partial class TpqQueue
 {
     /// <summary>
-    /// Handles messages one after the other, in order, until it is stopped: when the handler returns, the message is removed together with
-    /// what the handler wrote in the delivery's transaction; when it throws, that is undone, the message is given back, and the consumer pauses.
+    /// Handles messages until it is stopped: when the handler returns, the message is removed together with what the handler wrote in the delivery's
+    /// transaction; when it throws, that is undone, and the message is delivered again after a pause, or in the end moved to the dead letter queue.
     /// </summary>
     /// <param name="handler">
-    /// Does the work in <see cref="TpqDelivery.Transaction"/>. It may commit the delivery itself; if it gives the message back, the consumer pauses as
-    /// after a failure. Its token is cancelled when the consumer has
+    /// Does the work in <see cref="TpqDelivery.Transaction"/>. It may settle the delivery itself. If it gives the message back, the consumer pauses before it
+    /// takes the next one. Its token is cancelled when it has run for longer than <see cref="TpqConsumeOptions.HandlerTimeout"/>, or when the consumer has
     /// been stopped for longer than <see cref="TpqConsumeOptions.Grace"/>.
     /// </param>
-    /// <param name="options">Pauses and grace; <see langword="null"/> for the defaults.</param>
-    /// <param name="cancellationToken">Stops it: no further message is taken, the one in hand is finished, and the call returns normally.</param>
+    /// <param name="options">How many at once, attempts, pauses and times; <see langword="null"/> for the defaults.</param>
+    /// <param name="cancellationToken">
+    /// Stops it: no further message is taken, those in hand are finished within the grace or given back, and the call returns normally.
+    /// </param>
     /// <remarks>
-    /// One connection is held while a message is in hand. A lost connection is survived, with one line in the log. Run several at once to handle
-    /// several messages at once; order then holds for each, not across them.
+    /// One connection is held for each message in hand. With the default concurrency of one, messages are handled one after the other, in order; a
+    /// message that has failed comes later. A lost connection is survived, with one line in the log. What cannot be kept for later, in a queue of the Python tpq's that was not
+    /// upgraded, is given back, and the consumer pauses instead.
     /// </remarks>
     /// <exception cref="TpqQueueNotFoundException">There is no such queue.</exception>
     /// <exception cref="PostgresException">The server refused to give a message: a missing privilege, say.</exception>
@@ -31,9 +34,11 @@ public sealed partial class TpqQueue
     {
         ArgumentNullException.ThrowIfNull(handler);
         AmbientTransaction.Refuse(nameof(ConsumeAsync));
+        TpqConsumeOptions own = options?.Copy() ?? new TpqConsumeOptions();
         return TranslatedAsync(async () =>
         {
-            await new Consumer(this, _state, handler, options ?? new TpqConsumeOptions()).RunAsync(cancellationToken).ConfigureAwait(false);
+            await Workers.RunAsync(Client, Name, own, (stop, graceIsOver) => new Consumer(this, _state, handler, own).RunAsync(stop, graceIsOver), cancellationToken)
+                .ConfigureAwait(false);
             return true;
         });
     }

@@ -51,12 +51,15 @@ public sealed class ApiRulesTests(Server server) : DatabaseTest(server)
         Task<TpqBatch?> get = queue.GetManyAsync(2, TimeSpan.FromMinutes(1), Token);
         await queue.PutAsync(new TpqPut("1") { Headers = new Dictionary<string, string> { ["a"] = "b" } }, Token);
         await (await get)!.DisposeAsync();
+        await using (TpqDelivery again = (await queue.GetAsync(cancellationToken: Token))!)
+            Assert.Equal("1", again.Message.Json);
+        await other.PutManyAsync([new TpqPut("3") { Delay = TimeSpan.FromHours(1) }, new TpqPut("\"\\\"4\"") { DueAt = DateTimeOffset.UnixEpoch }], Token);
         await queue.PutManyAsync(["2"], Token);
         Assert.Equal(2, (await queue.PeekAsync(5, Token)).Count);
         Assert.Equal(2, await queue.MoveToAsync(other, cancellationToken: Token));
         Assert.Equal([0, 2], (await client.ListAsync(Token)).Select(q => q.Count));
         Assert.True(await other.DeleteAsync(1, Token));
-        Assert.Equal(1, await other.ClearAsync(Token));
+        Assert.Equal(["\"\\\"4\"", "1", "2"], (await DrainAsync(other)).Order(StringComparer.Ordinal));
         await queue.DropAsync(Token);
     }
 

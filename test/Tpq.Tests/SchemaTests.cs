@@ -253,19 +253,11 @@ public sealed class SchemaTests(Server server) : DatabaseTest(server)
     public async Task ARole_DropsItsQueue_ThoughAnotherMadeTheFunction()
     {
         await NewQueueAsync("first");
-        string role = $"tpq_role_{Guid.NewGuid():N}";
-        await ExecuteAsync($"CREATE ROLE {role}; GRANT ALL ON SCHEMA \"{Schema}\" TO {role}");
-        try
-        {
-            await using TpqClient client = NewClient($"Options=-c role={role}");
-            Assert.True(await client.Queue("second").CreateAsync(cancellationToken: Token));
-            await Client.Queue("first").DropAsync(Token);
-            await client.Queue("second").DropAsync(Token);
-            Assert.Empty(await Client.ListAsync(Token));
-        }
-        finally
-        {
-            await ExecuteAsync($"DROP OWNED BY {role}; DROP ROLE {role}");
-        }
+        await using var role = await LimitedRole.CreateAsync(Server, Schema, "GRANT ALL ON SCHEMA {0} TO {1}");
+        await using TpqClient client = NewClient(role.Settings);
+        Assert.True(await client.Queue("second").CreateAsync(cancellationToken: Token));
+        await Client.Queue("first").DropAsync(Token);
+        await client.Queue("second").DropAsync(Token);
+        Assert.Empty(await Client.ListAsync(Token));
     }
 }

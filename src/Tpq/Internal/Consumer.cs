@@ -2,54 +2,54 @@ using System.Runtime.CompilerServices;
 
 namespace Tpq.Internal;
 
-/// <summary>The loop behind <see cref="TpqQueue.ConsumeAsync"/>.</summary>
-/// <remarks>
-/// A failed message is back in the queue at its old place, so the next take gets it again: without a pause, one poison message would keep a
-/// core of this side and one of the server's busy.
-/// </remarks>
+/// <summary>One worker behind <see cref="TpqQueue.ConsumeAsync"/>: takes, handles, settles.</summary>
 sealed class Consumer(TpqQueue queue, QueueState state, Func<TpqDelivery, CancellationToken, Task> handler, TpqConsumeOptions options)
 {
     readonly TpqClient _client = queue.Client;
-    readonly TimeSpan _backoff = options.Backoff, _maxBackoff = options.MaxBackoff, _grace = options.Grace;
-    TimeSpan _pause;
+    readonly Failures _failures = new(queue.Client, queue.Name, options);
 
-    public async Task RunAsync(CancellationToken stop)
+    public async Task RunAsync(CancellationToken stop, CancellationToken graceIsOver)
     {
         using var waiter = new Waiter(_client, state);
-        using var handlers = new CancellationTokenSource();
-        // The clock of the grace starts with the stop.
-        using CancellationTokenRegistration registration = stop.UnsafeRegister(_ => handlers.CancelAfter(_grace), null);
-        using IDisposable counted = _client.CountConsumer();
-        _client.Logger.ConsumerStarted(queue.Name);
+        using var clock = new HandlerClock(_client, options.HandlerTimeout, graceIsOver);
         TpqDelivery? delivery = null;
         try
         {
             while (!stop.IsCancellationRequested)
             {
                 delivery = await queue.NextAsync(delivery, waiter, stop).ConfigureAwait(false);
-                await HandleAsync(delivery, stop, handlers.Token).ConfigureAwait(false);
-                if (_pause > TimeSpan.Zero)
-                    await Task.Delay(_pause, _client.Time, stop).ConfigureAwait(false);
+                if (delivery.Message.IsSuspect || _failures.HasHadItsAttempts(delivery.Message))
+                    delivery = await LookTwiceAsync(delivery).ConfigureAwait(false);
+                if (delivery is not null)
+                    await HandleAsync(delivery, clock, stop).ConfigureAwait(false);
+                await _failures.PauseAsync(stop).ConfigureAwait(false);
             }
-        }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
-        {
-            // Stopped while waiting or pausing.
         }
         finally
         {
             await TpqQueue.GiveBackAsync(delivery).ConfigureAwait(false);
         }
-        _client.Logger.ConsumerStopped(queue.Name);
+    }
+
+    /// <returns>What is to be handled; null where it was settled, or somebody else has it.</returns>
+    async Task<TpqDelivery?> LookTwiceAsync(TpqDelivery delivery)
+    {
+        await using var _ = delivery.ConfigureAwait(false);
+        if (!_failures.HasHadItsAttempts(delivery.Message))
+            return await Suspects.CountInAdvanceAsync(_client, state, delivery).ConfigureAwait(false);
+        await _failures.SettleDoomedAsync(delivery.Message, (delay, error) => RetryAsync(delivery, delay, error), error => DieAsync(delivery, error, isDoomed: true))
+            .ConfigureAwait(false);
+        return null;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    async ValueTask HandleAsync(TpqDelivery delivery, CancellationToken stop, CancellationToken cancellationToken)
+    async ValueTask HandleAsync(TpqDelivery delivery, HandlerClock clock, CancellationToken stop)
     {
         await using var _ = delivery.ConfigureAwait(false);
         try
         {
-            await handler(delivery, cancellationToken).ConfigureAwait(false);
+            await handler(delivery, clock.Start()).ConfigureAwait(false);
+            clock.Stop();
             if (!delivery.HasEnded)
             {
                 // Not where the handler commits by itself: it may go on for long, and the next message with it.
@@ -57,28 +57,64 @@ sealed class Consumer(TpqQueue queue, QueueState state, Func<TpqDelivery, Cancel
                 await delivery.CommitAsync(CancellationToken.None).ConfigureAwait(false);
             }
             // A handler may end its delivery itself, and in more ways than by a commit; the queue knows which it was.
-            else if (await queue.IsThereAsync(delivery.Message.Id).ConfigureAwait(false))
+            else if (!delivery.Held.IsSettled && await queue.IsThereAsync(delivery.Message.Id).ConfigureAwait(false))
             {
-                Lengthen();
-                _client.Logger.HandlerGaveBack(queue.Name, delivery.Message.Id, _pause);
+                _failures.GaveBack(delivery.Message.Id);
                 return;
             }
-            _pause = TimeSpan.Zero;
+            _failures.Forget();
         }
         catch (Exception e)
         {
-            // Given back before the pause, not after it.
-            await delivery.DisposeAsync().ConfigureAwait(false);
-            if (e is OperationCanceledException && cancellationToken.IsCancellationRequested)
-                return;
-            Lengthen();
-            _client.Logger.HandlerFailed(e, queue.Name, delivery.Message.Id, _pause);
+            clock.Stop();
+            await FailAsync(delivery, e, clock).ConfigureAwait(false);
         }
     }
 
-    void Lengthen()
+    async Task FailAsync(TpqDelivery delivery, Exception error, HandlerClock clock)
     {
-        TimeSpan next = _pause == TimeSpan.Zero ? _backoff : _pause * 2;
-        _pause = next < _maxBackoff ? next : _maxBackoff;
+        long id = delivery.Message.Id;
+        if (delivery.Held.IsSettled)
+        {
+            // Its own commit, or another end, came before.
+            _client.Logger.FailedWhenSettled(error, queue.Name, id);
+            return;
+        }
+        // Stopping is not an attempt.
+        if (clock.IsGraceOver)
+            return;
+        if (delivery.Held.IsLost)
+        {
+            _failures.LostConnection(error, id);
+            return;
+        }
+        await _failures.SettleAsync(delivery.Message, error, clock.IsTimeOver && error is OperationCanceledException,
+            (delay, reason) => RetryAsync(delivery, delay, reason), reason => DieAsync(delivery, reason, isDoomed: false)).ConfigureAwait(false);
+    }
+
+    Task<bool> RetryAsync(TpqDelivery delivery, TimeSpan delay, string? error) =>
+        SettleAsync(delivery, d => d.RetryAsync(delay, error));
+
+    Task<bool> DieAsync(TpqDelivery delivery, string error, bool isDoomed) =>
+        SettleAsync(delivery, d => Settlement.DeadLetterAsync(d.Held, state, d.Message, d.Message.Attempts + (isDoomed ? 0 : 1), error, CancellationToken.None));
+
+    /// <summary>
+    /// In the message's transaction, if that is still there. Where it is not, because COMMIT failed or the handler has rolled back, in a new one: if the
+    /// message is free, for somebody may have taken it since.
+    /// </summary>
+    async Task<bool> SettleAsync(TpqDelivery delivery, Func<TpqDelivery, Task> settle)
+    {
+        if (!delivery.HasEnded)
+        {
+            await settle(delivery).ConfigureAwait(false);
+            return true;
+        }
+        TpqDelivery? again = await Suspects.TakeAgainAsync(_client, state, delivery.Message.Id, countedInAdvance: delivery.Held.AttemptsToGoBackWith is not null)
+            .ConfigureAwait(false);
+        if (again is null)
+            return false;
+        await using (again.ConfigureAwait(false))
+            await settle(again).ConfigureAwait(false);
+        return true;
     }
 }

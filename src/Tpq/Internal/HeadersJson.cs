@@ -49,6 +49,27 @@ static class HeadersJson
         return headers;
     }
 
+    /// <summary>Copies what is stored, as it is written; nothing where it is no object.</summary>
+    public static void CopyTo(Utf8JsonWriter writer, byte[]? utf8, string[] except)
+    {
+        if (utf8 is null)
+            return;
+        var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { MaxDepth = int.MaxValue });
+        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+            return;
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            string name = Text(reader, utf8);
+            reader.Read();
+            int start = (int)reader.TokenStartIndex;
+            reader.Skip();
+            if (except.Contains(name))
+                continue;
+            writer.WritePropertyName(name);
+            writer.WriteRawValue(utf8.AsSpan()[start..(int)reader.BytesConsumed], skipInputValidation: true);
+        }
+    }
+
     static string Text(Utf8JsonReader reader, ReadOnlySpan<byte> utf8)
     {
         try

@@ -1,6 +1,5 @@
 using System.Threading.Channels;
 using Npgsql;
-using NpgsqlTypes;
 
 namespace Tpq.Internal;
 
@@ -209,9 +208,9 @@ sealed class Listener(TpqClient client, bool enabled) : IAsyncDisposable
         await using var _ = command.ConfigureAwait(false);
         command.CommandText = ListenerSql.Tick;
         command.CommandTimeout = Doorbell.TimeoutSeconds;
-        command.Parameters.Add(new() { Value = doorbells.Select(static d => d.Queue.Name.Table).ToArray() });
-        command.Parameters.Add(new() { Value = doorbells.Select(static d => d.Bell?.Table ?? 0).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Oid });
-        command.Parameters.Add(new() { Value = doorbells.Select(static d => d.WantsElection).ToArray() });
+        command.Parameters.Add(ArrayText.Of(doorbells.Select(static d => d.Queue.Name.Table)));
+        command.Parameters.Add(ArrayText.Of(doorbells.Select(static d => (long)(d.Bell?.Table ?? 0))));
+        command.Parameters.Add(ArrayText.Of(doorbells.Select(static d => d.WantsElection)));
         var answers = new List<(bool IsSameTable, bool? Won)>(doorbells.Length);
         NpgsqlDataReader reader = await command.ExecuteReaderAsync().ConfigureAwait(false);
         await using (reader.ConfigureAwait(false))

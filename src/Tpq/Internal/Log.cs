@@ -50,8 +50,23 @@ static partial class Log
     [LoggerMessage(1201, LogLevel.Information, "Stopped consuming queue {Queue}")]
     public static partial void ConsumerStopped(this ILogger logger, string queue);
 
-    [LoggerMessage(1202, LogLevel.Error, "The handler of queue {Queue} failed with message {Id}, which is given back unless the handler had committed it; going on in {Pause}")]
-    public static partial void HandlerFailed(this ILogger logger, Exception exception, string queue, long id, TimeSpan pause);
+    [LoggerMessage(1202, LogLevel.Error, "The handler of queue {Queue} failed with message {Id}, attempt {Attempt} of {MaxAttempts}; it is tried again in {Delay}")]
+    public static partial void HandlerFailed(this ILogger logger, Exception exception, string queue, long id, int attempt, int maxAttempts, TimeSpan delay);
+
+    [LoggerMessage(1205, LogLevel.Error, "Message {Id} of queue {Queue} failed {Attempts} times and is moved to queue {Dead}")]
+    public static partial void Died(this ILogger logger, Exception? exception, string queue, long id, int attempts, string dead);
+
+    [LoggerMessage(1206, LogLevel.Error, "Message {Id} of queue {Queue} cannot be moved to a dead letter queue; it is kept in the queue, and that is tried again later")]
+    public static partial void CannotDie(this ILogger logger, Exception exception, string queue, long id);
+
+    [LoggerMessage(1207, LogLevel.Error, "The handler of queue {Queue} failed with message {Id} ({Reason}), which is given back uncounted, because it cannot be kept for later; going on in {Pause}")]
+    public static partial void NotSettled(this ILogger logger, Exception exception, string queue, long id, string reason, TimeSpan pause);
+
+    [LoggerMessage(1208, LogLevel.Error, "The handler of queue {Queue} failed after message {Id} was settled")]
+    public static partial void FailedWhenSettled(this ILogger logger, Exception exception, string queue, long id);
+
+    [LoggerMessage(1209, LogLevel.Warning, "The connection was lost with message {Id} of queue {Queue} in hand, which is back; going on in {Pause}")]
+    public static partial void LostInHand(this ILogger logger, Exception exception, string queue, long id, TimeSpan pause);
 
     [LoggerMessage(1204, LogLevel.Error, "The handler of queue {Queue} ended message {Id} without removing it, so it is back; going on in {Pause}")]
     public static partial void HandlerGaveBack(this ILogger logger, string queue, long id, TimeSpan pause);

@@ -5,11 +5,14 @@ namespace Tpq.Internal;
 /// <summary>Reads a queue's rows by the names of the columns: tables of the Python tpq and of older versions lack some.</summary>
 readonly struct MessageColumns
 {
-    readonly int _id, _data, _enqueuedAt, _attempts, _headers;
+    /// <summary>Not a column of the table, but of a take that looks for suspects.</summary>
+    public const string Suspect = "tpq_suspect";
+
+    readonly int _id, _data, _enqueuedAt, _attempts, _headers, _suspect;
 
     public MessageColumns(NpgsqlDataReader reader)
     {
-        (_id, _data, _enqueuedAt, _attempts, _headers) = (-1, -1, -1, -1, -1);
+        (_id, _data, _enqueuedAt, _attempts, _headers, _suspect) = (-1, -1, -1, -1, -1, -1);
         for (int i = 0; i < reader.FieldCount; i++)
         {
             switch (reader.GetName(i))
@@ -19,6 +22,7 @@ readonly struct MessageColumns
                 case "enqueued_at": _enqueuedAt = i; break;
                 case "attempts": _attempts = i; break;
                 case "headers": _headers = i; break;
+                case Suspect: _suspect = i; break;
             }
         }
     }
@@ -28,7 +32,8 @@ readonly struct MessageColumns
         {
             Attempts = Has(row, _attempts) ? row.GetInt32(_attempts) : 0,
             EnqueuedAt = Has(row, _enqueuedAt) ? row.GetFieldValue<DateTimeOffset>(_enqueuedAt) : null,
-            Headers = Has(row, _headers) ? HeadersJson.Read(row.GetFieldValue<byte[]>(_headers)) : HeadersJson.None,
+            Utf8Headers = Has(row, _headers) ? row.GetFieldValue<byte[]>(_headers) : null,
+            IsSuspect = Has(row, _suspect) && row.GetBoolean(_suspect),
         };
 
     static bool Has(NpgsqlDataReader row, int column) => column >= 0 && !row.IsDBNull(column);

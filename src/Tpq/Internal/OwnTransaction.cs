@@ -15,22 +15,38 @@ sealed class OwnTransaction : IAsyncDisposable
     /// <summary>A take by the primary key that lasts longer is suspected of a bad plan.</summary>
     static readonly TimeSpan Suspicious = TimeSpan.FromMilliseconds(20);
 
-    readonly TpqClient _client;
     readonly NpgsqlTransaction _transaction;
 
     /// <summary>What was taken, to be remembered should it go back.</summary>
     QueueState? _queue;
-    IReadOnlyList<TpqMessage> _taken = [];
+    List<TpqMessage> _taken = [];
     bool _ended;
+
+    /// <summary>Whether there is a savepoint before what the handler does.</summary>
+    bool _isLent;
 
     OwnTransaction(TpqClient client, NpgsqlConnection connection, NpgsqlTransaction transaction)
     {
-        _client = client;
+        Client = client;
         Connection = connection;
         _transaction = transaction;
     }
 
+    public TpqClient Client { get; }
+
     public NpgsqlConnection Connection { get; }
+
+    /// <summary>The queue of what is held.</summary>
+    public QueueState Queue => _queue!;
+
+    /// <summary>Whether our own commit has succeeded, or another end of ours by which the message is dealt with.</summary>
+    public bool IsSettled { get; private set; }
+
+    /// <summary>
+    /// What a message that was counted in advance goes back with, see <see cref="Suspects"/>; null for a rollback, which gives back what was
+    /// taken as it was.
+    /// </summary>
+    public int? AttemptsToGoBackWith { get; set; }
 
     /// <exception cref="InvalidOperationException">It has ended, and the driver's object is now another transaction's.</exception>
     public NpgsqlTransaction Transaction => Successor is null ? _transaction
@@ -38,6 +54,9 @@ sealed class OwnTransaction : IAsyncDisposable
 
     /// <summary>Whether it was committed or rolled back, by us or by the user who called <see cref="Transaction"/>'s own method.</summary>
     public bool HasEnded => _ended || Connection.State != ConnectionState.Open || _transaction.HasCompleted();
+
+    /// <summary>Whether its connection has gone before it ended.</summary>
+    public bool IsLost => !_ended && Connection.State != ConnectionState.Open;
 
     /// <summary>Whether its commit carries the next take; see <see cref="Successor"/>.</summary>
     public bool TakesNext { get; set; }
@@ -101,6 +120,16 @@ sealed class OwnTransaction : IAsyncDisposable
         return found;
     }
 
+    /// <summary>Takes one message by its id, if nobody has it in hand.</summary>
+    public async Task<TpqMessage?> TakeIdAsync(QueueState queue, long id)
+    {
+        // No scan: nothing comes behind the last id there is.
+        var nowhere = new Scan(long.MaxValue, IsBack: false, Client.Time.GetTimestamp());
+        List<TpqMessage> found = await ExecuteAsync(new TakeStatement(queue, 1, nowhere, [id], TakeIn.Own), CancellationToken.None).ConfigureAwait(false);
+        Hold(queue, found);
+        return found.Count == 0 ? null : found[0];
+    }
+
     /// <summary>Runs one statement, without a timeout, and returns how many rows it touched.</summary>
     public async Task<long> ExecuteAsync(NpgsqlBatchCommand statement, CancellationToken cancellationToken)
     {
@@ -111,24 +140,70 @@ sealed class OwnTransaction : IAsyncDisposable
         return (long)statement.Rows;
     }
 
+    /// <summary>Hands connection and transaction to a handler, behind a savepoint: the message can then outlive what is written and fails.</summary>
+    /// <remarks>
+    /// It costs no round trip, for the driver sends it along with the next statement; and nothing at all a handler that writes elsewhere, or only
+    /// reads its message.
+    /// </remarks>
+    public OwnTransaction Lend()
+    {
+        if (!_isLent && Successor is null && !HasEnded)
+        {
+            _transaction.Save(Sql.HandlerSavepoint);
+            _isLent = true;
+        }
+        return this;
+    }
+
+    /// <summary>Undoes what the handler wrote.</summary>
+    /// <exception cref="InvalidOperationException">The transaction has ended already.</exception>
+    /// <exception cref="TpqException">The connection was lost.</exception>
+    public async Task UndoHandlerAsync(CancellationToken cancellationToken)
+    {
+        ThrowIfEnded();
+        if (!_isLent)
+            return;
+        await _transaction.RollbackAsync(Sql.HandlerSavepoint, cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>Commits, and gives the connection back, or on to <see cref="Successor"/>.</summary>
     /// <exception cref="InvalidOperationException">The transaction has ended already.</exception>
     /// <exception cref="TpqException">The connection was lost, a statement had failed, or the outcome is unknown.</exception>
     public async Task CommitAsync(CancellationToken cancellationToken)
     {
-        if (!_ended && Connection.State != ConnectionState.Open)
+        ThrowIfEnded();
+        cancellationToken.ThrowIfCancellationRequested();
+        PendingTake? next = TakesNext && _queue is { Head.IsPlain: true } ? new PendingTake(this, _queue) : null;
+        await EndAsync([], next).ConfigureAwait(false);
+    }
+
+    /// <summary>Undoes what the handler wrote, runs statements and commits, in one round trip.</summary>
+    /// <inheritdoc cref="CommitAsync"/>
+    public async Task EndAsync(NpgsqlBatchCommand[] statements, CancellationToken cancellationToken)
+    {
+        ThrowIfEnded();
+        cancellationToken.ThrowIfCancellationRequested();
+        await EndAsync(_isLent ? [new NpgsqlBatchCommand(Sql.UndoHandler), .. statements] : statements, next: null).ConfigureAwait(false);
+    }
+
+    void ThrowIfEnded()
+    {
+        if (IsLost)
             throw new TpqException("The connection was lost or closed: all writes are undone, and what was taken is back.");
         if (HasEnded)
             throw new InvalidOperationException("It was committed or given back already.");
-        cancellationToken.ThrowIfCancellationRequested();
+    }
+
+    async Task EndAsync(NpgsqlBatchCommand[] statements, PendingTake? next)
+    {
         _ended = true;
         using var watch = new CommitWatch(Connection);
         try
         {
-            PendingTake? next = TakesNext && _queue is { Head.IsPlain: true } ? new PendingTake(this, _queue) : null;
-            await SendCommitAsync(next).ConfigureAwait(false);
+            await SendCommitAsync(statements, next).ConfigureAwait(false);
             _taken = [];
             Successor = next;
+            IsSettled = true;
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.InFailedSqlTransaction)
         {
@@ -146,7 +221,7 @@ sealed class OwnTransaction : IAsyncDisposable
     /// <summary>The transaction that the driver has begun anew on the same connection, with what was taken in it.</summary>
     public OwnTransaction Continue(QueueState queue, List<TpqMessage> found)
     {
-        var next = new OwnTransaction(_client, Connection, _transaction) { TakesNext = true };
+        var next = new OwnTransaction(Client, Connection, _transaction) { TakesNext = true };
         next.Hold(queue, found);
         return next;
     }
@@ -156,6 +231,21 @@ sealed class OwnTransaction : IAsyncDisposable
     {
         if (_ended)
             return;
+        if (AttemptsToGoBackWith is { } attempts && !HasEnded)
+        {
+            try
+            {
+                long id = _taken[0].Id;
+                await Settlement.PutBackAsync(this, Queue, _taken[0], attempts, CancellationToken.None).ConfigureAwait(false);
+                IsSettled = false;
+                Queue.Head.Remember(id);
+                return;
+            }
+            catch (Exception)
+            {
+                // It goes back with the rollback, and with the count of a failure that was none.
+            }
+        }
         _ended = true;
         await ReleaseAsync().ConfigureAwait(false);
     }
@@ -171,31 +261,35 @@ sealed class OwnTransaction : IAsyncDisposable
         var batch = new NpgsqlBatch(Connection, _transaction);
         await using var _ = batch.ConfigureAwait(false);
         statement.AddTo(batch);
-        await _client.Statements.PrepareAsync(batch, cancellationToken).ConfigureAwait(false);
-        long began = _client.Time.GetTimestamp();
+        await Client.Statements.PrepareAsync(batch, cancellationToken).ConfigureAwait(false);
+        long began = Client.Time.GetTimestamp();
         List<TpqMessage> found;
         NpgsqlDataReader reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await using (reader.ConfigureAwait(false))
             found = await statement.ReadAsync(reader, cancellationToken).ConfigureAwait(false);
-        if (_client.Time.GetElapsedTime(began) > Suspicious)
-            await _client.Statements.ReplanAsync(batch).ConfigureAwait(false);
+        if (Client.Time.GetElapsedTime(began) > Suspicious)
+            await Client.Statements.ReplanAsync(batch).ConfigureAwait(false);
         return found;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    async ValueTask SendCommitAsync(PendingTake? next)
+    async ValueTask SendCommitAsync(NpgsqlBatchCommand[] statements, PendingTake? next)
     {
         NpgsqlBatch batch = Connection.CreateBatch();
         batch.Timeout = 0;
+        foreach (NpgsqlBatchCommand statement in statements)
+            batch.BatchCommands.Add(statement);
         batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.CommitGuard));
         batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.Commit));
         if (next is not null)
         {
-            await next.SendAfterCommitAsync(batch, _client.Statements).ConfigureAwait(false);
+            await next.SendAfterCommitAsync(batch, Client.Statements).ConfigureAwait(false);
             return;
         }
         await using var _ = batch.ConfigureAwait(false);
-        await _client.Statements.PrepareAsync(batch, CancellationToken.None).ConfigureAwait(false);
+        // What undoes a failed statement first cannot be prepared: that is refused until it is undone.
+        if (statements.Length == 0)
+            await Client.Statements.PrepareAsync(batch, CancellationToken.None).ConfigureAwait(false);
         await batch.ExecuteNonQueryAsync(CancellationToken.None).ConfigureAwait(false);
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Npgsql;
 using NpgsqlTypes;
@@ -22,14 +23,13 @@ static class PutStatement
     public static NpgsqlBatchCommand Later(Sql sql, IReadOnlyList<CheckedPut> puts)
     {
         var statement = new NpgsqlBatchCommand(sql.PutLater);
-        statement.Parameters.Add(Array(NpgsqlDbType.Json, puts.Select(static p => Encoding.UTF8.GetString(p.Utf8.Span))));
-        statement.Parameters.Add(Array(NpgsqlDbType.Json, puts.Select(static p => p.Headers is { } headers ? Encoding.UTF8.GetString(headers.Span) : null)));
-        statement.Parameters.Add(Array(NpgsqlDbType.Interval, puts.Select(static p => p.Delay)));
-        statement.Parameters.Add(Array(NpgsqlDbType.TimestampTz, puts.Select(static p => p.DueAt)));
+        statement.Parameters.Add(ArrayText.Of(puts.Select(static p => Encoding.UTF8.GetString(p.Utf8.Span))));
+        statement.Parameters.Add(ArrayText.Of(puts.Select(static p => p.Headers is { } headers ? Encoding.UTF8.GetString(headers.Span) : null)));
+        statement.Parameters.Add(ArrayText.Of(puts.Select(static p =>
+            p.Delay is { } delay ? string.Create(CultureInfo.InvariantCulture, $"{delay.Ticks / TimeSpan.TicksPerMicrosecond} microseconds") : null)));
+        statement.Parameters.Add(ArrayText.Of(puts.Select(static p => p.DueAt?.UtcDateTime.ToString("O", CultureInfo.InvariantCulture))));
         return statement;
     }
 
     static NpgsqlParameter<ReadOnlyMemory<byte>> Json(ReadOnlyMemory<byte> utf8) => new() { TypedValue = utf8, NpgsqlDbType = NpgsqlDbType.Json };
-
-    static NpgsqlParameter<T[]> Array<T>(NpgsqlDbType type, IEnumerable<T> values) => new() { TypedValue = [.. values], NpgsqlDbType = NpgsqlDbType.Array | type };
 }

@@ -28,4 +28,7 @@ sealed class QueueState
 
     /// <summary>The puts that have once succeeded in a caller's transaction, see <see cref="CallersTransaction"/>. By their SQL; the value is of no meaning.</summary>
     public ConcurrentDictionary<string, bool> ProvenPuts { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Whether the dead letter queue has once been seen.</summary>
+    public bool HasDeadLetters { get; set; }
 }

@@ -40,6 +40,16 @@ sealed class SchemaChange(TpqClient client, QueueName name)
         return created;
     }
 
+    /// <summary>Creates it in the schema in which another queue is, which the search path may have led to.</summary>
+    public async Task CreateBesideAsync(QueueName other, CancellationToken cancellationToken)
+    {
+        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
+        await using var _ = connection.ConfigureAwait(false);
+        Catalog catalog = await Catalog.ReadAsync(connection, other, cancellationToken).ConfigureAwait(false);
+        catalog.ThrowIfNotQueue(other, client.Database);
+        await new SchemaChange(client, name.In(catalog.Schema)).CreateAsync(new TpqQueueOptions(), cancellationToken).ConfigureAwait(false);
+    }
+
     public Task<bool> UpgradeAsync(CancellationToken cancellationToken) => RunAsync("upgrade", async (connection, catalog) =>
     {
         catalog.ThrowIfNotQueue(name, client.Database);

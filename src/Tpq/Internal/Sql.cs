@@ -45,6 +45,16 @@ sealed class Sql(QueueName name)
     /// </summary>
     const string HasJson = "(true OR pg_catalog.json_typeof(data) IS NULL)";
 
+    const string IsSuspect = $"id = ANY (ARRAY(SELECT id FROM picked WHERE xmax <> 0)) AS {MessageColumns.Suspect}";
+
+    /// <summary>Before the first statement of a handler's, so that its writes can be undone and the message be kept. A name that nobody else has.</summary>
+    public const string HandlerSavepoint = "tpq_handler";
+
+    public const string UndoHandler = $"ROLLBACK TO SAVEPOINT {HandlerSavepoint}";
+
+    /// <summary>For the rest of the transaction: what is put rings no bell.</summary>
+    public const string BeQuiet = "SELECT pg_catalog.set_config('tpq.quiet', 'on', true)";
+
     /// <summary>A row, and nothing else.</summary>
     public const string Nothing = "SELECT 1";
 
@@ -71,12 +81,34 @@ sealed class Sql(QueueName name)
             SELECT {NextId}, m.data, now(), 0, m.headers, coalesce(m.due_at, clock_timestamp() + m.delay)
             FROM unnest($1::json[], $2::json[], $3::interval[], $4::timestamptz[]) WITH ORDINALITY AS m(data, headers, delay, due_at, number)
             ORDER BY m.number RETURNING id)
-        SELECT min(id), (
-            SELECT CASE WHEN b.notify = 'always' OR b.notify = 'auto' AND NOT pg_catalog.pg_try_advisory_xact_lock_shared({Doorbell.BellLocks}, b.oid::int)
-                        THEN pg_catalog.pg_notify(b.channel, '{Later.Ring}')::text END
-            FROM ({CatalogSql.BellOf(Identifier.Literal(name.Table), Identifier.Literal(name.Queue))}) b)
+        SELECT min(id), ({RingLater})
         FROM put
         """;
+
+    /// <summary>
+    /// Puts back what was taken in the same transaction, as not ready: $1 id, $2 payload, $3 when it was put, $4 attempts, $5 headers, $6 the delay.
+    /// Locks and index as <see cref="PutLater"/>.
+    /// </summary>
+    public string PutBackLater => field ??=
+        $"""
+        WITH put AS (
+            INSERT INTO {name.Later} (id, data, enqueued_at, attempts, headers, due_at)
+            VALUES ($1, $2, coalesce($3, now()), $4, $5, clock_timestamp() + $6) RETURNING id)
+        SELECT ({RingLater}) FROM put
+        """;
+
+    /// <summary>Puts back what was taken in the same transaction, at its old place: $1 to $5 as <see cref="PutBackLater"/>. Locks as <see cref="Put"/>.</summary>
+    public string PutBack => field ??=
+        $"INSERT INTO {_table} (id, data, enqueued_at, attempts, headers) VALUES ($1, $2, coalesce($3, now()), $4, $5)";
+
+    /// <summary>
+    /// Puts a dead letter into this queue: $1 payload, $2 headers up to the time of death, see <see cref="DeadLetters"/>, $3 when it was put. Locks as
+    /// <see cref="Put"/>.
+    /// </summary>
+    public string PutDead => field ??= $"INSERT INTO {_table} (data, headers, enqueued_at) VALUES ($1, {DeadHeaders("$2")}, coalesce($3, now()))";
+
+    /// <summary>Whether there is a table. Locks: none.</summary>
+    public string Exists => field ??= $"SELECT to_regclass({Identifier.Literal(name.Table)}) IS NOT NULL";
 
     /// <summary>Whether there is a companion. Locks: none.</summary>
     public string HasLater => field ??= $"SELECT to_regclass({Identifier.Literal(name.Later)}) IS NOT NULL";
@@ -126,13 +158,15 @@ sealed class Sql(QueueName name)
     public string TakeMany => field ??= $"DELETE FROM {_table} WHERE id = ANY (ARRAY({Scan("$1", "$2")})) RETURNING *";
 
     /// <summary>
-    /// As <see cref="Take"/>, but tries the ids $2 first. The scan is a subquery of its own that runs only where none of them could be locked.
+    /// As <see cref="Take"/>, but tries the ids $2 first, scans only where none of them could be locked, and tells whether it is a suspect: see
+    /// <see cref="Suspects"/>. It costs about a tenth more than the plain one.
     /// </summary>
-    public string TakeKnown => field ??= $"DELETE FROM {_table} WHERE id = coalesce(({Probe("$2", "1")}), ({Scan("$1", "1")})) RETURNING *";
+    public string TakeCarefully => field ??=
+        $"{Picked("$2", "$1", "1")} DELETE FROM {_table} WHERE id = (SELECT id FROM picked) RETURNING *, {IsSuspect}";
 
-    /// <summary>As <see cref="TakeMany"/>, but the ids $3 first, and the scan only where none of them could be locked.</summary>
-    public string TakeManyKnown => field ??=
-        $"DELETE FROM {_table} WHERE id = ANY (coalesce(nullif(ARRAY({Probe("$3", "$2")}), '{{}}'), ARRAY({Scan("$1", "$2")}))) RETURNING *";
+    /// <summary>As <see cref="TakeMany"/> and <see cref="TakeCarefully"/>, the ids $3 first.</summary>
+    public string TakeManyCarefully => field ??=
+        $"{Picked("$3", "$1", "$2")} DELETE FROM {_table} WHERE id = ANY (ARRAY(SELECT id FROM picked)) RETURNING *, {IsSuspect}";
 
     /// <summary>The first id behind $1, in hand or not; null for none. Locks: no row. Index: the primary key, as <see cref="Take"/> scans it.</summary>
     public string Glance => field ??= $"SELECT (SELECT id FROM {_table} WHERE id > $1 ORDER BY id LIMIT 1)";
@@ -201,5 +235,22 @@ sealed class Sql(QueueName name)
 
     string Scan(string after, string limit) => $"SELECT id FROM {_table} WHERE id > {after} AND {HasJson} ORDER BY id FOR UPDATE SKIP LOCKED LIMIT {limit}";
 
-    string Probe(string ids, string limit) => $"SELECT id FROM {_table} WHERE id = ANY ({ids}) ORDER BY id FOR UPDATE SKIP LOCKED LIMIT {limit}";
+    string Picked(string ids, string after, string limit) =>
+        $"""
+        WITH known AS MATERIALIZED (SELECT id, xmax FROM {_table} WHERE id = ANY ({ids}) ORDER BY id FOR UPDATE SKIP LOCKED LIMIT {limit}),
+        scanned AS MATERIALIZED (
+            SELECT id, xmax FROM {_table} WHERE NOT EXISTS (SELECT FROM known) AND id > {after} AND {HasJson} ORDER BY id FOR UPDATE SKIP LOCKED LIMIT {limit}),
+        picked AS (SELECT * FROM known UNION ALL SELECT * FROM scanned)
+        """;
+
+    /// <summary>Tells who sleeps, by the bell as <see cref="Doorbell"/> has it, that there is another time to wait for.</summary>
+    string RingLater => field ??=
+        $"""
+        SELECT CASE WHEN b.notify = 'always' OR b.notify = 'auto' AND NOT pg_catalog.pg_try_advisory_xact_lock_shared({Doorbell.BellLocks}, b.oid::int)
+                    THEN pg_catalog.pg_notify(b.channel, '{Later.Ring}')::text END
+        FROM ({CatalogSql.BellOf(Identifier.Literal(name.Table), Identifier.Literal(name.Queue))}) b
+        """;
+
+    static string DeadHeaders(string begun) =>
+        $$"""({{begun}} || to_json(to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) || '}')::json""";
 }

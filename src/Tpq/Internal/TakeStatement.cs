@@ -1,5 +1,4 @@
 using Npgsql;
-using NpgsqlTypes;
 
 namespace Tpq.Internal;
 
@@ -12,13 +11,16 @@ namespace Tpq.Internal;
 sealed class TakeStatement(QueueState queue, int max, Scan scan, long[] known, TakeIn takeIn)
 {
     /// <summary>The text of the taking statement, by which the driver knows it.</summary>
-    public string Sql => (max == 1, known.Length == 0) switch
+    public string Sql => (max == 1, IsCareful) switch
     {
-        (true, true) => queue.Sql.Take,
-        (true, false) => queue.Sql.TakeKnown,
-        (false, true) => queue.Sql.TakeMany,
-        (false, false) => queue.Sql.TakeManyKnown,
+        (true, false) => queue.Sql.Take,
+        (true, true) => queue.Sql.TakeCarefully,
+        (false, false) => queue.Sql.TakeMany,
+        (false, true) => queue.Sql.TakeManyCarefully,
     };
+
+    /// <summary>Whether it may meet what others have had in hand, and so looks for <see cref="Suspects"/>.</summary>
+    bool IsCareful => known.Length > 0 || scan.IsBack || scan.IsFromFront;
 
     public void AddTo(NpgsqlBatch batch)
     {
@@ -35,7 +37,7 @@ sealed class TakeStatement(QueueState queue, int max, Scan scan, long[] known, T
         take.Parameters.Add(new NpgsqlParameter<long> { TypedValue = scan.After });
         if (max != 1)
             take.Parameters.Add(new NpgsqlParameter<int> { TypedValue = max });
-        if (known.Length > 0)
+        if (IsCareful)
             take.Parameters.Add(Ids());
         return take;
     }
@@ -87,5 +89,5 @@ sealed class TakeStatement(QueueState queue, int max, Scan scan, long[] known, T
         return reader.IsDBNull(0) ? 0 : ulong.Parse(reader.GetString(0), System.Globalization.CultureInfo.InvariantCulture);
     }
 
-    NpgsqlParameter<long[]> Ids() => new() { TypedValue = known, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bigint };
+    NpgsqlParameter<string> Ids() => ArrayText.Of(known);
 }

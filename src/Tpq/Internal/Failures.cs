@@ -1,0 +1,105 @@
+using System.Text.Json;
+using Npgsql;
+
+namespace Tpq.Internal;
+
+/// <summary>What becomes of a message whose handler has failed: it is tried again later, or it dies; and who cannot settle it pauses.</summary>
+sealed class Failures(TpqClient client, string queue, TpqConsumeOptions options)
+{
+    readonly int _maxAttempts = options.MaxAttempts;
+    TimeSpan _pause;
+
+    /// <summary>Whether it has failed so often that it is not to be handled at all.</summary>
+    public bool HasHadItsAttempts(TpqMessage message) => message.Attempts >= _maxAttempts;
+
+    /// <summary>Something was handled.</summary>
+    public void Forget() => _pause = TimeSpan.Zero;
+
+    /// <summary>
+    /// Where a message cannot be settled it is back at its old place, and the next take gets it again: without a pause, one such message would keep a core
+    /// of this side and one of the server's busy.
+    /// </summary>
+    public Task PauseAsync(CancellationToken stop) => _pause > TimeSpan.Zero ? Task.Delay(_pause, client.Time, stop) : Task.CompletedTask;
+
+    /// <summary>The handler has ended the message by itself, and it is still there.</summary>
+    public void GaveBack(long id)
+    {
+        Lengthen();
+        client.Logger.HandlerGaveBack(queue, id, _pause);
+    }
+
+    /// <summary>The connection has gone, and the message with it: it is back, and the message is not to blame.</summary>
+    public void LostConnection(Exception error, long id)
+    {
+        Lengthen();
+        client.Logger.LostInHand(error, queue, id, _pause);
+    }
+
+    /// <summary>Settles it.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="error">Why it failed.</param>
+    /// <param name="hasTimedOut">Whether its handler had no more time.</param>
+    /// <param name="retry">Has it delivered again after a time, for a reason; false where it is not there any more.</param>
+    /// <param name="die">Makes a dead letter of it, for a reason; false where it is not there any more.</param>
+    public async Task SettleAsync(
+        TpqMessage message, Exception error, bool hasTimedOut, Func<TimeSpan, string?, Task<bool>> retry, Func<string, Task<bool>> die)
+    {
+        int attempt = message.Attempts + 1;
+        string reason = hasTimedOut ? $"The handler was not done within {options.HandlerTimeout}." : $"{error.GetType()}: {error.Message}";
+        bool isUnreadable = error is JsonException && ReferenceEquals(error, message.DeserializeError);
+        try
+        {
+            if ((attempt >= _maxAttempts || isUnreadable) && await DieAsync(message, error, attempt, reason, die).ConfigureAwait(false))
+                return;
+            TimeSpan delay = attempt >= _maxAttempts ? options.MaxBackoff : Backoff.After(attempt, options);
+            if (await retry(delay, reason).ConfigureAwait(false))
+                client.Logger.HandlerFailed(error, queue, message.Id, attempt, _maxAttempts, delay);
+            _pause = TimeSpan.Zero;
+        }
+        catch (Exception e) when (e is TpqException or NpgsqlException)
+        {
+            Lengthen();
+            client.Logger.NotSettled(e, queue, message.Id, reason, _pause);
+        }
+    }
+
+    /// <summary>It has been delivered as often as it may, and died or was given up each time.</summary>
+    public async Task SettleDoomedAsync(TpqMessage message, Func<TimeSpan, string?, Task<bool>> retry, Func<string, Task<bool>> die)
+    {
+        string reason = message.Headers.TryGetValue("tpq-error", out string? last) ? last
+            : "No delivery came to an end: its process, its connection or its lease was lost each time.";
+        try
+        {
+            if (!await DieAsync(message, error: null, message.Attempts, reason, die).ConfigureAwait(false))
+                await retry(options.MaxBackoff, null).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is TpqException or NpgsqlException)
+        {
+            Lengthen();
+            client.Logger.NotSettled(e, queue, message.Id, reason, _pause);
+        }
+    }
+
+    async Task<bool> DieAsync(TpqMessage message, Exception? error, int attempts, string reason, Func<string, Task<bool>> die)
+    {
+        try
+        {
+            if (await die(reason).ConfigureAwait(false))
+                client.Logger.Died(error, queue, message.Id, attempts, queue + DeadLetters.Suffix);
+            _pause = TimeSpan.Zero;
+            return true;
+        }
+        catch (TpqException e)
+        {
+            // There is no dead letter queue and can be none: it is kept, and that is tried again, seldom, for as long as it takes.
+            client.Logger.CannotDie(e, queue, message.Id);
+            return false;
+        }
+    }
+
+    void Lengthen()
+    {
+        TimeSpan next = _pause == TimeSpan.Zero ? options.Backoff : _pause * 2;
+        _pause = next < options.MaxBackoff ? next : options.MaxBackoff;
+    }
+}

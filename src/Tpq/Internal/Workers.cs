@@ -1,0 +1,44 @@
+namespace Tpq.Internal;
+
+/// <summary>What consumers of all kinds have in common: so many workers side by side, who stop together, and whose handlers then have a grace.</summary>
+static class Workers
+{
+    /// <param name="client">The client.</param>
+    /// <param name="queue">The queue's name, for the log.</param>
+    /// <param name="options">How many workers, and the grace.</param>
+    /// <param name="work">
+    /// One worker, until the first token is cancelled; what it starts ends when the second one is. It may throw what cannot be gone on with: then all stop.
+    /// </param>
+    /// <param name="stop">Stops them.</param>
+    public static async Task RunAsync(
+        TpqClient client, string queue, TpqConsumeOptions options, Func<CancellationToken, CancellationToken, Task> work, CancellationToken stop)
+    {
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        using var graceIsOver = new CancellationTokenSource(Timeout.InfiniteTimeSpan, client.Time);
+        TimeSpan grace = options.Grace;
+        // The clock of the grace starts with the stop.
+        using CancellationTokenRegistration registration = stopping.Token.UnsafeRegister(_ => graceIsOver.CancelAfter(grace), null);
+        client.Logger.ConsumerStarted(queue);
+        Task[] workers = [.. Enumerable.Range(0, options.Concurrency).Select(_ => WorkAsync())];
+        await Task.WhenAll(workers).ConfigureAwait(false);
+        client.Logger.ConsumerStopped(queue);
+
+        async Task WorkAsync()
+        {
+            using IDisposable counted = client.CountConsumer();
+            try
+            {
+                await work(stopping.Token, graceIsOver.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+            {
+                // Stopped while waiting or pausing.
+            }
+            catch
+            {
+                await stopping.CancelAsync().ConfigureAwait(false);
+                throw;
+            }
+        }
+    }
+}
