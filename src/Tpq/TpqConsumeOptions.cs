@@ -51,6 +51,14 @@ public sealed class TpqConsumeOptions
     } = TimeSpan.FromMinutes(5);
 
     /// <summary>
+    /// How long a lease lasts that is not renewed, where messages are leased: it is renewed at a third of it for as long as the handler is at work, so it
+    /// is the time after which a message whose process has died is delivered again.
+    /// </summary>
+    /// <value>Default: 30 seconds. At least 1 second.</value>
+    /// <exception cref="ArgumentOutOfRangeException">The value is shorter than a second, or longer than 24 days.</exception>
+    public TimeSpan LeaseDuration { get; set => field = TpqQueue.CheckedLease(value, nameof(LeaseDuration)); } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
     /// How long a handler that is at work when the consumer is stopped may go on; then its token is cancelled, and its message goes back unless the handler
     /// returns all the same.
     /// </summary>

@@ -37,7 +37,7 @@ public sealed partial class TpqQueue
         TpqConsumeOptions own = options?.Copy() ?? new TpqConsumeOptions();
         return TranslatedAsync(async () =>
         {
-            await Workers.RunAsync(Client, Name, own, (stop, graceIsOver) => new Consumer(this, _state, handler, own).RunAsync(stop, graceIsOver), cancellationToken)
+            await Workers.RunAsync(Client, _state, own, own.Concurrency, (stop, graceIsOver) => new Consumer(this, _state, handler, own).RunAsync(stop, graceIsOver), cancellationToken)
                 .ConfigureAwait(false);
             return true;
         });

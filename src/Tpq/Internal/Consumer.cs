@@ -10,6 +10,7 @@ sealed class Consumer(TpqQueue queue, QueueState state, Func<TpqDelivery, Cancel
 
     public async Task RunAsync(CancellationToken stop, CancellationToken graceIsOver)
     {
+        using IDisposable counted = _client.CountConsumer();
         using var waiter = new Waiter(_client, state);
         using var clock = new HandlerClock(_client, options.HandlerTimeout, graceIsOver);
         TpqDelivery? delivery = null;
@@ -17,6 +18,12 @@ sealed class Consumer(TpqQueue queue, QueueState state, Func<TpqDelivery, Cancel
         {
             while (!stop.IsCancellationRequested)
             {
+                if (state.Later.IsPaused)
+                {
+                    await TpqQueue.GiveBackAsync(delivery).ConfigureAwait(false);
+                    delivery = null;
+                    await waiter.ResumedAsync(stop).ConfigureAwait(false);
+                }
                 delivery = await queue.NextAsync(delivery, waiter, stop).ConfigureAwait(false);
                 if (delivery.Message.IsSuspect || _failures.HasHadItsAttempts(delivery.Message))
                     delivery = await LookTwiceAsync(delivery).ConfigureAwait(false);
@@ -53,7 +60,7 @@ sealed class Consumer(TpqQueue queue, QueueState state, Func<TpqDelivery, Cancel
             if (!delivery.HasEnded)
             {
                 // Not where the handler commits by itself: it may go on for long, and the next message with it.
-                delivery.Held.TakesNext = !stop.IsCancellationRequested;
+                delivery.Held.TakesNext = !stop.IsCancellationRequested && !state.Later.IsPaused;
                 await delivery.CommitAsync(CancellationToken.None).ConfigureAwait(false);
             }
             // A handler may end its delivery itself, and in more ways than by a commit; the queue knows which it was.

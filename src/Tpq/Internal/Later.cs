@@ -10,7 +10,7 @@ namespace Tpq.Internal;
 /// another time to wait for; when somebody begins to hear the bell, for the same reason as for the doorman's look; where a get that does not wait has found nothing; and, while messages are taken and nobody would ring, at the
 /// first look after 100 ms.</para>
 /// <para>What was moved leaves dead entries in the index of due_at, as what was taken does in the primary key (see <see cref="Head"/>). So it asks from
-/// the last time that it moved, and from the front as often as <see cref="SweepBudget"/> allows: for what was committed after its time.</para>
+/// the last time that it moved, or from a minute ago, since leases that are renewed leave such entries too; and from the front as often as <see cref="SweepBudget"/> allows: for what was committed after its time.</para>
 /// </remarks>
 sealed class Later(QueueState queue, TpqClient client)
 {
@@ -20,6 +20,9 @@ sealed class Later(QueueState queue, TpqClient client)
     /// <summary>The first number of the advisory locks; the second is the oid of the table that is moved from.</summary>
     public const int TurnLocks = 1718045539;
 
+    /// <summary>The row in the companion that says that the queue is paused. No message has this id.</summary>
+    public const long PauseId = long.MinValue + 1;
+
     const int MostAtOnce = 1000;
 
     static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100), ServedInterval = TimeSpan.FromSeconds(10),
@@ -27,6 +30,9 @@ sealed class Later(QueueState queue, TpqClient client)
 
     /// <summary>A timer has its limits.</summary>
     static readonly TimeSpan LongestTimer = TimeSpan.FromDays(1);
+
+    /// <summary>How long a transaction may be open that puts something which is due at once, and is still found without a look from the front.</summary>
+    static readonly TimeSpan LateCommits = TimeSpan.FromMinutes(1);
 
     static readonly DateTime Front = DateTime.SpecifyKind(DateTime.MinValue, DateTimeKind.Utc);
 
@@ -44,10 +50,26 @@ sealed class Later(QueueState queue, TpqClient client)
     DateTime _position = Front;
     bool _hasAsked, _isInTrouble, _hasComplained;
 
+    TaskCompletionSource _resumed = Resumed();
+
     /// <summary>Whether the companion has once been seen: a queue of the Python tpq's has none until it is upgraded.</summary>
     bool _exists;
 
     bool IsAsking => _asking is { IsCompleted: false };
+
+    /// <summary>Whether the queue was paused when it was last asked.</summary>
+    public bool IsPaused => !_resumed.Task.IsCompleted;
+
+    /// <summary>Waits until it is resumed. It is told by the bell, and asks by the clock where there is none.</summary>
+    public async Task ResumedAsync(CancellationToken cancellationToken)
+    {
+        while (IsPaused)
+        {
+            await Task.WhenAny(_resumed.Task, Task.Delay(Retry, client.Time, cancellationToken)).ConfigureAwait(false);
+            cancellationToken.ThrowIfCancellationRequested();
+            Touch();
+        }
+    }
 
     /// <summary>At each look: so the time is not missed by who never sleeps. The first one only starts the clock, for it may be the only one.</summary>
     public void Touch()
@@ -221,6 +243,9 @@ sealed class Later(QueueState queue, TpqClient client)
         await reader.ReadAsync(client.Stopping).ConfigureAwait(false);
         if (isSweep)
             _sweeps.Ended(client.Time.GetElapsedTime(began));
+        if (reader.GetDateTime(1) - LateCommits is var recently && recently > _position)
+            _position = recently;
+        SetPaused(reader.GetBoolean(2));
         if (await reader.IsDBNullAsync(0, client.Stopping).ConfigureAwait(false))
             return null;
         double seconds = reader.GetDouble(0);
@@ -258,6 +283,24 @@ sealed class Later(QueueState queue, TpqClient client)
         await reader.ReadAsync(client.Stopping).ConfigureAwait(false);
         long count = reader.GetInt64(0);
         return count == 0 ? default : (count, reader.GetInt64(1), reader.GetDateTime(2));
+    }
+
+    static TaskCompletionSource Resumed()
+    {
+        var resumed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        resumed.SetResult();
+        return resumed;
+    }
+
+    void SetPaused(bool isPaused)
+    {
+        if (isPaused == IsPaused)
+            return;
+        if (isPaused)
+            _resumed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        else
+            _resumed.SetResult();
+        client.Logger.PausedOrResumed(isPaused ? "paused" : "resumed", queue.Name.Queue);
     }
 
     void SetNext(TimeSpan? next, bool isInTrouble)

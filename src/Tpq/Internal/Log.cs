@@ -68,6 +68,15 @@ static partial class Log
     [LoggerMessage(1209, LogLevel.Warning, "The connection was lost with message {Id} of queue {Queue} in hand, which is back; going on in {Pause}")]
     public static partial void LostInHand(this ILogger logger, Exception exception, string queue, long id, TimeSpan pause);
 
+    [LoggerMessage(1210, LogLevel.Warning, "The leases of queue {Queue} could not be renewed; it is tried again until they run out")]
+    public static partial void NotRenewed(this ILogger logger, Exception exception, string queue);
+
+    [LoggerMessage(1211, LogLevel.Warning, "The lease of message {Id} of queue {Queue} was lost while it was handled; it is delivered again")]
+    public static partial void LeaseLost(this ILogger logger, string queue, long id);
+
+    [LoggerMessage(1212, LogLevel.Information, "Somebody has {Done} queue {Queue}")]
+    public static partial void PausedOrResumed(this ILogger logger, string done, string queue);
+
     [LoggerMessage(1204, LogLevel.Error, "The handler of queue {Queue} ended message {Id} without removing it, so it is back; going on in {Pause}")]
     public static partial void HandlerGaveBack(this ILogger logger, string queue, long id, TimeSpan pause);
 

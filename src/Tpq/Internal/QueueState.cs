@@ -12,6 +12,7 @@ sealed class QueueState
         Head = new Head(client.Time);
         Puts = new GroupCommit(client);
         Later = new Later(this, client);
+        Leases = new Leases(this, client);
     }
 
     public QueueName Name { get; }
@@ -23,6 +24,8 @@ sealed class QueueState
     public GroupCommit Puts { get; }
 
     public Later Later { get; }
+
+    public Leases Leases { get; }
 
     public Sleepers Sleepers { get; } = new();
 

@@ -93,8 +93,60 @@ sealed class Sql(QueueName name)
         $"""
         WITH put AS (
             INSERT INTO {name.Later} (id, data, enqueued_at, attempts, headers, due_at)
-            VALUES ($1, $2, coalesce($3, now()), $4, $5, clock_timestamp() + $6) RETURNING id)
+            SELECT CASE WHEN EXISTS (SELECT FROM {name.Later} WHERE id = $1) THEN {NextId} ELSE $1 END,
+                   $2, coalesce($3, now()), $4, $5, clock_timestamp() + $6 RETURNING id)
         SELECT ({RingLater}) FROM put
+        """;
+
+    /// <summary>
+    /// Leases: as <see cref="TakeManyCarefully"/>, at most $2 behind $1, the ids $3 first; and puts what it has taken into the companion, for the time $4 and under the
+    /// number $5. What is there under the same id already (after a reset sequence) is left for later. Locks: the rows, until the transaction ends; ROW
+    /// EXCLUSIVE on both tables. Index: the primary keys.
+    /// </summary>
+    public string Lease => field ??=
+        $"""
+        {Picked("$3", "$1", "$2", $"AND NOT EXISTS (SELECT FROM {name.Later} l WHERE l.id = q.id)")},
+        taken AS (DELETE FROM {_table} WHERE id = ANY (ARRAY(SELECT id FROM picked)) RETURNING *)
+        INSERT INTO {name.Later} (id, data, enqueued_at, attempts, headers, due_at, lease)
+        SELECT id, data, enqueued_at, attempts, headers, clock_timestamp() + $4, $5 FROM taken RETURNING *
+        """;
+
+    /// <summary>
+    /// Gives the leases of the ids $1 under the numbers $2 the times $3, from now on. The ids that were renewed. Locks: the rows that are nobody's, for a plain UPDATE would
+    /// wait for, or deadlock with, a completion in a caller's transaction. Index: the primary key.
+    /// </summary>
+    public string RenewLeased => field ??=
+        $"""
+        WITH mine AS MATERIALIZED (
+            SELECT l.id, m.duration FROM unnest($1::bigint[], $2::uuid[], $3::interval[]) m(id, lease, duration) JOIN {name.Later} l ON l.id = m.id
+            WHERE l.lease = m.lease FOR UPDATE OF l SKIP LOCKED)
+        UPDATE {name.Later} l SET due_at = clock_timestamp() + m.duration FROM mine m WHERE l.id = m.id RETURNING l.id
+        """;
+
+    /// <summary>Which of the ids $1 are leased under the numbers $2, locked or not. Locks: none. Index: the primary key.</summary>
+    public string StillLeased => field ??=
+        $"SELECT l.id FROM unnest($1::bigint[], $2::uuid[]) m(id, lease) JOIN {name.Later} l ON l.id = m.id WHERE l.lease = m.lease";
+
+    /// <summary>
+    /// Removes the messages $1 that are leased under the numbers $2. The ids that were. Locks: the rows; it waits for whoever moves one back, and then does not find it. Index: the
+    /// primary key.
+    /// </summary>
+    public string CompleteLeased => field ??=
+        $"DELETE FROM {name.Later} l USING unnest($1::bigint[], $2::uuid[]) m(id, lease) WHERE l.id = m.id AND l.lease = m.lease RETURNING l.id";
+
+    /// <summary>Ends the lease of message $1 under the number $2: it is due after $3, has $4 attempts more, and headers $5. Locks and index as <see cref="CompleteLeased"/>.</summary>
+    public string PutBackLeased => field ??=
+        $"""
+        WITH put AS (
+            UPDATE {name.Later} SET due_at = clock_timestamp() + $3, attempts = attempts + $4, headers = $5, lease = NULL WHERE id = $1 AND lease = $2 RETURNING id)
+        SELECT id, ({RingLater}) FROM put
+        """;
+
+    /// <summary>Moves the message $1 of another queue, leased under the number $2, into this one, as a dead letter with headers $3. Locks and index as <see cref="CompleteLeased"/>.</summary>
+    public string BuryLeased(QueueName from) =>
+        $"""
+        WITH taken AS (DELETE FROM {from.Later} WHERE id = $1 AND lease = $2 RETURNING *)
+        INSERT INTO {_table} (data, headers, enqueued_at) SELECT data, {DeadHeaders("$3")}, enqueued_at FROM taken RETURNING id
         """;
 
     /// <summary>Puts back what was taken in the same transaction, at its old place: $1 to $5 as <see cref="PutBackLater"/>. Locks as <see cref="Put"/>.</summary>
@@ -113,16 +165,31 @@ sealed class Sql(QueueName name)
     /// <summary>Whether there is a companion. Locks: none.</summary>
     public string HasLater => field ??= $"SELECT to_regclass({Identifier.Literal(name.Later)}) IS NOT NULL";
 
-    /// <summary>How many seconds it is, by the server's clock, until the first message at or after $1 is due; null for none. Locks: no row. Index: due_at.</summary>
+    /// <summary>
+    /// How many seconds it is, by the server's clock, until the first message at or after $1 is due; null for none. What that clock says. Whether the queue is paused.
+    /// Locks: no row. Index: due_at, and the primary key.
+    /// </summary>
     public string NextDue => field ??=
-        $"SELECT extract(epoch FROM (SELECT due_at FROM {name.Later} WHERE due_at >= $1 AND isfinite(due_at) ORDER BY due_at LIMIT 1) - clock_timestamp())::float8";
+        $"""
+        SELECT extract(epoch FROM (SELECT due_at FROM {name.Later} WHERE due_at >= $1 AND isfinite(due_at) ORDER BY due_at LIMIT 1) - clock_timestamp())::float8,
+               clock_timestamp(), EXISTS (SELECT FROM {name.Later} WHERE id = {Later.PauseId})
+        """;
+
+    /// <summary>
+    /// Pauses the queue for all consumers, by a row in the companion that is never due, and tells those who listen. 1 where it was not paused. Locks: as an
+    /// insert. Index: the primary key.
+    /// </summary>
+    public string Pause => field ??= Tell($"""INSERT INTO {name.Later} (id, data, enqueued_at, attempts, due_at) VALUES ({Later.PauseId}, '"paused"', now(), 0, 'infinity') ON CONFLICT DO NOTHING""");
+
+    /// <summary>Ends what <see cref="Pause"/> has begun.</summary>
+    public string Resume => field ??= Tell($"DELETE FROM {name.Later} WHERE id = {Later.PauseId}");
 
     /// <summary>
     /// Makes what is due ready, under its id and so at its place in line; at most $2 from $1 on. How many there were, the lowest id, and the last
     /// time. Locks: the rows, ROW EXCLUSIVE on both tables. Index: due_at, and the primary key for each row.
     /// </summary>
     /// <remarks>
-    /// An id that is taken (by a sequence that was reset) is looked for and not run into: an insert would wait for whoever has that row in hand. Such
+    /// A lease that has run out is a failed delivery. An id that is taken (by a sequence that was reset) is looked for and not run into: an insert would wait for whoever has that row in hand. Such
     /// a message gets a new id and keeps the old one in a header. statement_timestamp() can be a bound of an index scan, clock_timestamp() cannot.
     /// </remarks>
     public string MoveDue => field ??=
@@ -134,7 +201,7 @@ sealed class Sql(QueueName name)
         ready AS (SELECT d.*, EXISTS (SELECT FROM {_table} t WHERE t.id = d.id) AS is_taken FROM due d),
         moved AS (
             INSERT INTO {_table} (id, data, enqueued_at, attempts, headers)
-            SELECT CASE WHEN is_taken THEN {NextId} ELSE id END, data, enqueued_at, attempts,
+            SELECT CASE WHEN is_taken THEN {NextId} ELSE id END, data, enqueued_at, attempts + CASE WHEN lease IS NULL THEN 0 ELSE 1 END,
                    CASE WHEN NOT is_taken THEN headers
                         WHEN json_typeof(headers) = 'object' AND position(E'\\u0000' IN headers::text) = 0 THEN
                             (SELECT json_object_agg(h.name, h.value) FROM (
@@ -235,11 +302,11 @@ sealed class Sql(QueueName name)
 
     string Scan(string after, string limit) => $"SELECT id FROM {_table} WHERE id > {after} AND {HasJson} ORDER BY id FOR UPDATE SKIP LOCKED LIMIT {limit}";
 
-    string Picked(string ids, string after, string limit) =>
+    string Picked(string ids, string after, string limit, string condition = "") =>
         $"""
-        WITH known AS MATERIALIZED (SELECT id, xmax FROM {_table} WHERE id = ANY ({ids}) ORDER BY id FOR UPDATE SKIP LOCKED LIMIT {limit}),
+        WITH known AS MATERIALIZED (SELECT id, xmax FROM {_table} q WHERE id = ANY ({ids}) {condition} ORDER BY id FOR UPDATE SKIP LOCKED LIMIT {limit}),
         scanned AS MATERIALIZED (
-            SELECT id, xmax FROM {_table} WHERE NOT EXISTS (SELECT FROM known) AND id > {after} AND {HasJson} ORDER BY id FOR UPDATE SKIP LOCKED LIMIT {limit}),
+            SELECT id, xmax FROM {_table} q WHERE NOT EXISTS (SELECT FROM known) AND id > {after} AND {HasJson} {condition} ORDER BY id FOR UPDATE SKIP LOCKED LIMIT {limit}),
         picked AS (SELECT * FROM known UNION ALL SELECT * FROM scanned)
         """;
 
@@ -249,6 +316,14 @@ sealed class Sql(QueueName name)
         SELECT CASE WHEN b.notify = 'always' OR b.notify = 'auto' AND NOT pg_catalog.pg_try_advisory_xact_lock_shared({Doorbell.BellLocks}, b.oid::int)
                     THEN pg_catalog.pg_notify(b.channel, '{Later.Ring}')::text END
         FROM ({CatalogSql.BellOf(Identifier.Literal(name.Table), Identifier.Literal(name.Queue))}) b
+        """;
+
+    /// <summary>Runs a statement, and tells all who listen, asleep or not, if it has changed something. 1 if it has, else no row.</summary>
+    string Tell(string change) =>
+        $"""
+        WITH queue AS (SELECT FROM {_table}), changed AS ({change} RETURNING id)
+        SELECT 1::bigint, CASE WHEN b.notify <> 'never' THEN pg_catalog.pg_notify(b.channel, '{Later.Ring}')::text END
+        FROM changed, ({CatalogSql.BellOf(Identifier.Literal(name.Table), Identifier.Literal(name.Queue))}) b
         """;
 
     static string DeadHeaders(string begun) =>

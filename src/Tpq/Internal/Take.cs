@@ -8,15 +8,17 @@ static class Take
     /// <param name="toTheEnd">Whether an empty result must be the truth.</param>
     /// <param name="takeIn">The transaction in which it runs.</param>
     /// <param name="execute">Runs the statement, and has it read the results.</param>
+    /// <param name="lease">For how long they are leased, and under which number; null where they are held.</param>
     /// <returns>The messages in the order of their ids; empty when there were none, or none that anybody looked for.</returns>
     public static async Task<List<TpqMessage>> RunAsync(
-        QueueState queue, int max, bool toTheEnd, TakeIn takeIn, Func<TakeStatement, Task<List<TpqMessage>>> execute)
+        QueueState queue, int max, bool toTheEnd, TakeIn takeIn, Func<TakeStatement, Task<List<TpqMessage>>> execute,
+        (TimeSpan Duration, Guid Number)? lease = null)
     {
         Scan scan = queue.Head.Begin();
         long[] known = queue.Head.Known;
         while (true)
         {
-            var statement = new TakeStatement(queue, max, scan, known, takeIn);
+            var statement = new TakeStatement(queue, max, scan, known, takeIn, lease);
             List<TpqMessage> found;
             try
             {

@@ -8,10 +8,11 @@ namespace Tpq.Internal;
 /// <param name="scan">Where it scans.</param>
 /// <param name="known">The ids to be tried first.</param>
 /// <param name="takeIn">The transaction in which it runs.</param>
-sealed class TakeStatement(QueueState queue, int max, Scan scan, long[] known, TakeIn takeIn)
+/// <param name="lease">For how long, and under which number, what it takes is leased; null where it is held.</param>
+sealed class TakeStatement(QueueState queue, int max, Scan scan, long[] known, TakeIn takeIn, (TimeSpan Duration, Guid Number)? lease = null)
 {
     /// <summary>The text of the taking statement, by which the driver knows it.</summary>
-    public string Sql => (max == 1, IsCareful) switch
+    public string Sql => lease is not null ? queue.Sql.Lease : (max == 1, IsCareful) switch
     {
         (true, false) => queue.Sql.Take,
         (true, true) => queue.Sql.TakeCarefully,
@@ -35,10 +36,15 @@ sealed class TakeStatement(QueueState queue, int max, Scan scan, long[] known, T
     {
         var take = new NpgsqlBatchCommand(Sql);
         take.Parameters.Add(new NpgsqlParameter<long> { TypedValue = scan.After });
-        if (max != 1)
+        if (max != 1 || lease is not null)
             take.Parameters.Add(new NpgsqlParameter<int> { TypedValue = max });
-        if (IsCareful)
+        if (IsCareful || lease is not null)
             take.Parameters.Add(Ids());
+        if (lease is var (duration, number))
+        {
+            take.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = duration });
+            take.Parameters.Add(new NpgsqlParameter<Guid> { TypedValue = number });
+        }
         return take;
     }
 

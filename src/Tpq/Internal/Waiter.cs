@@ -57,6 +57,13 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true) 
         _sleepsFirst = found is null && _subscription is not null && queue.Head.IsPlain;
     }
 
+    /// <summary>Waits until the queue is not paused any more, hearing the bell meanwhile.</summary>
+    public Task ResumedAsync(CancellationToken cancellationToken)
+    {
+        _subscription ??= new Subscription(client.Listener, queue, client.Time);
+        return queue.Later.ResumedAsync(cancellationToken);
+    }
+
     public void Dispose() => _subscription?.Dispose();
 
     async Task<T?> LoopAsync<T>(

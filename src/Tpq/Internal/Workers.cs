@@ -4,28 +4,30 @@ namespace Tpq.Internal;
 static class Workers
 {
     /// <param name="client">The client.</param>
-    /// <param name="queue">The queue's name, for the log.</param>
-    /// <param name="options">How many workers, and the grace.</param>
+    /// <param name="queue">The queue.</param>
+    /// <param name="options">The grace.</param>
+    /// <param name="count">How many workers.</param>
     /// <param name="work">
     /// One worker, until the first token is cancelled; what it starts ends when the second one is. It may throw what cannot be gone on with: then all stop.
     /// </param>
     /// <param name="stop">Stops them.</param>
     public static async Task RunAsync(
-        TpqClient client, string queue, TpqConsumeOptions options, Func<CancellationToken, CancellationToken, Task> work, CancellationToken stop)
+        TpqClient client, QueueState queue, TpqConsumeOptions options, int count, Func<CancellationToken, CancellationToken, Task> work, CancellationToken stop)
     {
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(stop);
         using var graceIsOver = new CancellationTokenSource(Timeout.InfiniteTimeSpan, client.Time);
         TimeSpan grace = options.Grace;
         // The clock of the grace starts with the stop.
         using CancellationTokenRegistration registration = stopping.Token.UnsafeRegister(_ => graceIsOver.CancelAfter(grace), null);
-        client.Logger.ConsumerStarted(queue);
-        Task[] workers = [.. Enumerable.Range(0, options.Concurrency).Select(_ => WorkAsync())];
+        client.Logger.ConsumerStarted(queue.Name.Queue);
+        // A queue may be paused, and it is not to be found out after the first message.
+        await ((Task)queue.Later.BringAsync(stop)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        Task[] workers = [.. Enumerable.Range(0, count).Select(_ => WorkAsync())];
         await Task.WhenAll(workers).ConfigureAwait(false);
-        client.Logger.ConsumerStopped(queue);
+        client.Logger.ConsumerStopped(queue.Name.Queue);
 
         async Task WorkAsync()
         {
-            using IDisposable counted = client.CountConsumer();
             try
             {
                 await work(stopping.Token, graceIsOver.Token).ConfigureAwait(false);
