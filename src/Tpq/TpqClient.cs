@@ -156,13 +156,13 @@ public sealed class TpqClient : IAsyncDisposable
     internal QueueState State(string name) =>
         _queues.GetOrAdd(name, static (n, c) => new QueueState(QueueName.Create(n, c._tablePrefix, c._schema), c), this);
 
-    /// <summary>Counts a consumer, which holds a connection, for as long as the result lives, and warns where the pool is smaller.</summary>
-    internal IDisposable CountConsumer()
+    /// <summary>Counts consumers, of which each holds a connection, for as long as the result lives, and warns where the pool is smaller.</summary>
+    internal IDisposable CountConsumers(int more)
     {
-        int consumers = Interlocked.Increment(ref _consumers);
+        int consumers = Interlocked.Add(ref _consumers, more);
         if (consumers + 1 > MaxPoolSize)
             Logger.PoolTooSmall(consumers, MaxPoolSize);
-        return new Countdown(this);
+        return new Countdown(this, more);
     }
 
     internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
@@ -181,8 +181,8 @@ public sealed class TpqClient : IAsyncDisposable
         return DataSources.Adopt(dataSource);
     }
 
-    sealed class Countdown(TpqClient client) : IDisposable
+    sealed class Countdown(TpqClient client, int consumers) : IDisposable
     {
-        public void Dispose() => Interlocked.Decrement(ref client._consumers);
+        public void Dispose() => Interlocked.Add(ref client._consumers, -consumers);
     }
 }

@@ -37,6 +37,7 @@ public sealed partial class TpqQueue
         TpqConsumeOptions own = options?.Copy() ?? new TpqConsumeOptions();
         return TranslatedAsync(async () =>
         {
+            using IDisposable counted = Client.CountConsumers(own.Concurrency);
             await Workers.RunAsync(Client, _state, own, own.Concurrency, (stop, graceIsOver) => new Consumer(this, _state, handler, own).RunAsync(stop, graceIsOver), cancellationToken)
                 .ConfigureAwait(false);
             return true;

@@ -125,19 +125,23 @@ public sealed class PlanTests(Server server) : DatabaseTest(server)
         Assert.True(nodes.Contains(scan) && !nodes.Contains("Seq Scan") && (!nodes.Contains("Sort") || maySort), $"{name}: {plan}");
     }
 
-    /// <summary>The plans of the takes of one from the front that the client has prepared on this connection: the only take with $2 and without $3.</summary>
+    /// <summary>The plans of the takes of one that the client has prepared on this connection, the plain one and the careful one.</summary>
     static async Task<List<string>> PlansAsync(NpgsqlConnection connection)
     {
-        var names = new List<string>();
-        await using (var command = new NpgsqlCommand("SELECT name FROM pg_prepared_statements WHERE statement LIKE 'WITH known%$2%> $1%' AND statement NOT LIKE '%$3%'", connection))
+        var takes = new List<string>();
+        await using (var command = new NpgsqlCommand(
+            """
+            SELECT name, statement LIKE 'WITH%' FROM pg_prepared_statements
+            WHERE statement LIKE 'DELETE%> $1%' AND statement NOT LIKE '%$2%' OR statement LIKE 'WITH known%$2%> $1%' AND statement NOT LIKE '%$3%'
+            """, connection))
         await using (NpgsqlDataReader reader = await command.ExecuteReaderAsync(Token))
         {
             while (await reader.ReadAsync(Token))
-                names.Add(reader.GetString(0));
+                takes.Add($"\"{reader.GetString(0)}\"(0{(reader.GetBoolean(1) ? ", '{}'" : "")})");
         }
         var plans = new List<string>();
-        foreach (string name in names)
-            plans.Add(await ScalarAsync<string>(connection, $"EXPLAIN (FORMAT JSON) EXECUTE \"{name}\"(0, '{{}}')"));
+        foreach (string take in takes)
+            plans.Add(await ScalarAsync<string>(connection, $"EXPLAIN (FORMAT JSON) EXECUTE {take}"));
         Assert.NotEmpty(plans);
         return plans;
     }

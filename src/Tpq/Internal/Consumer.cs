@@ -10,8 +10,7 @@ sealed class Consumer(TpqQueue queue, QueueState state, Func<TpqDelivery, Cancel
 
     public async Task RunAsync(CancellationToken stop, CancellationToken graceIsOver)
     {
-        using IDisposable counted = _client.CountConsumer();
-        using var waiter = new Waiter(_client, state);
+        using var waiter = new Waiter(_client, state, obeysPause: true);
         using var clock = new HandlerClock(_client, options.HandlerTimeout, graceIsOver);
         TpqDelivery? delivery = null;
         try
@@ -22,7 +21,6 @@ sealed class Consumer(TpqQueue queue, QueueState state, Func<TpqDelivery, Cancel
                 {
                     await TpqQueue.GiveBackAsync(delivery).ConfigureAwait(false);
                     delivery = null;
-                    await waiter.ResumedAsync(stop).ConfigureAwait(false);
                 }
                 delivery = await queue.NextAsync(delivery, waiter, stop).ConfigureAwait(false);
                 if (delivery.Message.IsSuspect || _failures.HasHadItsAttempts(delivery.Message))

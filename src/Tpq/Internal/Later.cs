@@ -6,7 +6,7 @@ namespace Tpq.Internal;
 /// <remarks>
 /// <para>There is no daemon. Each such client asks the server when the next message is due, and moves what is due; who has the turn, an advisory lock,
 /// moves alone, and the others find nothing left. The server's clock decides: what is asked for is a time from now.</para>
-/// <para>Nothing is asked for each message. It is asked before the first sleep; at the time that the answer named; when the bell says that there is
+/// <para>Nothing is asked for each message. It is asked by the listener, for all its queues, each ten seconds (see <see cref="Rounds"/>), which tells of leases that others hold, since a claim rings no bell; before the first sleep; at the time that the answer named; when the bell says that there is
 /// another time to wait for; when somebody begins to hear the bell, for the same reason as for the doorman's look; where a get that does not wait has found nothing; and, while messages are taken and nobody would ring, at the
 /// first look after 100 ms.</para>
 /// <para>What was moved leaves dead entries in the index of due_at, as what was taken does in the primary key (see <see cref="Head"/>). So it asks from
@@ -33,6 +33,8 @@ sealed class Later(QueueState queue, TpqClient client)
 
     /// <summary>How long a transaction may be open that puts something which is due at once, and is still found without a look from the front.</summary>
     static readonly TimeSpan LateCommits = TimeSpan.FromMinutes(1);
+
+    static readonly TimeSpan LongSweep = TimeSpan.FromMilliseconds(50);
 
     static readonly DateTime Front = DateTime.SpecifyKind(DateTime.MinValue, DateTimeKind.Utc);
 
@@ -102,6 +104,30 @@ sealed class Later(QueueState queue, TpqClient client)
             else
                 Begin();
         }
+    }
+
+    /// <summary>The question as a statement for the listener's rounds; null where it is not to be asked there.</summary>
+    public NpgsqlBatchCommand? RoundsQuestion => _exists && _sweeps.LastTook < LongSweep ? Question(_sweeps.IsDue ? Front : _position) : null;
+
+    /// <summary>The answer to it.</summary>
+    public async Task HearAsync(NpgsqlDataReader reader)
+    {
+        TimeSpan? next = await AnswerAsync(reader).ConfigureAwait(false);
+        if (next <= TimeSpan.Zero)
+            Ask();
+        else if (!IsAsking)
+            SetNext(next, isInTrouble: false);
+    }
+
+    /// <summary>Something will be due after this time, unless it is put off.</summary>
+    public void Expect(TimeSpan time)
+    {
+        lock (_gate)
+        {
+            if (IsAsking || !_hasAsked || _next is { } next && next - client.Time.GetElapsedTime(_lastAsked!.Value) <= time)
+                return;
+        }
+        SetNext(time, isInTrouble: false);
     }
 
     /// <summary>Asks where it was not asked just before, and moves what is due.</summary>
@@ -235,14 +261,22 @@ sealed class Later(QueueState queue, TpqClient client)
         var batch = new NpgsqlBatch(connection);
         await using var _ = batch.ConfigureAwait(false);
         batch.BatchCommands.Add(new NpgsqlBatchCommand(ListenerSql.LockTimeout));
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(queue.Sql.NextDue) { Parameters = { new NpgsqlParameter<DateTime> { TypedValue = after } } });
+        batch.BatchCommands.Add(Question(after));
         long began = client.Time.GetTimestamp();
         NpgsqlDataReader reader = await batch.ExecuteReaderAsync(client.Stopping).ConfigureAwait(false);
         await using var __ = reader.ConfigureAwait(false);
         await reader.NextResultAsync(client.Stopping).ConfigureAwait(false);
-        await reader.ReadAsync(client.Stopping).ConfigureAwait(false);
+        TimeSpan? next = await AnswerAsync(reader).ConfigureAwait(false);
         if (isSweep)
             _sweeps.Ended(client.Time.GetElapsedTime(began));
+        return next;
+    }
+
+    NpgsqlBatchCommand Question(DateTime after) => new(queue.Sql.NextDue) { Parameters = { new NpgsqlParameter<DateTime> { TypedValue = after } } };
+
+    async Task<TimeSpan?> AnswerAsync(NpgsqlDataReader reader)
+    {
+        await reader.ReadAsync(client.Stopping).ConfigureAwait(false);
         if (reader.GetDateTime(1) - LateCommits is var recently && recently > _position)
             _position = recently;
         SetPaused(reader.GetBoolean(2));

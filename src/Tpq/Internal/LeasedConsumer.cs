@@ -11,7 +11,7 @@ sealed class LeasedConsumer(TpqQueue queue, QueueState state, Func<TpqLease, Can
 
     public async Task RunAsync(CancellationToken stop, CancellationToken graceIsOver)
     {
-        using var waiter = new Waiter(_client, state);
+        using var waiter = new Waiter(_client, state, obeysPause: true);
         using var room = new SemaphoreSlim(options.Concurrency);
         var handling = new HashSet<Task>();
         try
@@ -19,7 +19,6 @@ sealed class LeasedConsumer(TpqQueue queue, QueueState state, Func<TpqLease, Can
             while (!stop.IsCancellationRequested)
             {
                 await _failures.PauseAsync(stop).ConfigureAwait(false);
-                await waiter.ResumedAsync(stop).ConfigureAwait(false);
                 int free = await RoomAsync(room, stop).ConfigureAwait(false);
                 TpqLeaseBatch? batch = null;
                 try

@@ -43,6 +43,7 @@ sealed class Leases(QueueState queue, TpqClient client)
             return null;
         LeaseHold[] holds = [.. found.Select(message => new LeaseHold(message, lease, duration, began))];
         Keep(holds);
+        queue.Later.Expect(duration);
         return new TpqLeaseBatch(this, holds);
     }
 
@@ -100,7 +101,8 @@ sealed class Leases(QueueState queue, TpqClient client)
             }
             catch (Exception)
             {
-                LetGo([hold]);
+                lock (_gate)
+                    _held.Remove(hold);
             }
         }
     }

@@ -9,7 +9,8 @@ namespace Tpq.Internal;
 /// <param name="client">The client.</param>
 /// <param name="queue">The queue.</param>
 /// <param name="hearsRings">Not where the looks have an old snapshot: a ring would be wasted on them.</param>
-sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true) : IDisposable
+/// <param name="obeysPause">Whether it does not look while the queue is paused.</param>
+sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true, bool obeysPause = false) : IDisposable
 {
     /// <summary>The longest time between two looks where nobody tells of puts.</summary>
     static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
@@ -57,13 +58,6 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true) 
         _sleepsFirst = found is null && _subscription is not null && queue.Head.IsPlain;
     }
 
-    /// <summary>Waits until the queue is not paused any more, hearing the bell meanwhile.</summary>
-    public Task ResumedAsync(CancellationToken cancellationToken)
-    {
-        _subscription ??= new Subscription(client.Listener, queue, client.Time);
-        return queue.Later.ResumedAsync(cancellationToken);
-    }
-
     public void Dispose() => _subscription?.Dispose();
 
     async Task<T?> LoopAsync<T>(
@@ -83,6 +77,11 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true) 
                     _sleepsFirst = false;
                     await SleepAsync(left, cancellationToken).ConfigureAwait(false);
                     continue;
+                }
+                if (obeysPause && queue.Later.IsPaused)
+                {
+                    Subscribe();
+                    await queue.Later.ResumedAsync(cancellationToken).ConfigureAwait(false);
                 }
                 queue.Later.Touch();
                 T? found = await look(left <= TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
@@ -119,11 +118,13 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true) 
             await Task.Delay(Min(left, PollInterval), client.Time, cancellationToken).ConfigureAwait(false);
             return;
         }
-        _subscription ??= new Subscription(client.Listener, queue, client.Time);
+        Subscribe();
         queue.Later.Watch();
         TimeSpan interval = queue.Sleepers.AreServed || !client.LooksByClock ? TimeSpan.MaxValue : PollInterval;
-        await _subscription.WaitAsync(Min(left, interval), cancellationToken).ConfigureAwait(false);
+        await _subscription!.WaitAsync(Min(left, interval), cancellationToken).ConfigureAwait(false);
     }
+
+    void Subscribe() => _subscription ??= new Subscription(client.Listener, queue, client.Time);
 
     static TimeSpan Min(TimeSpan a, TimeSpan b) => a < b ? a : b;
 }
