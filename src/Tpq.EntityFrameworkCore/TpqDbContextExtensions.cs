@@ -1,3 +1,4 @@
+using System.Data;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -18,7 +19,7 @@ public static class TpqDbContextExtensions
     /// What is put and taken commits with what the context saves in that transaction, and is undone with it. The result is for this transaction only.
     /// </remarks>
     /// <exception cref="InvalidOperationException">
-    /// The context has no current transaction (a TransactionScope is none), is not one over Npgsql, or is one of another database.
+    /// The context has no current transaction (a TransactionScope is none) or one that has ended, is not over Npgsql, or is of another database.
     /// </exception>
     public static TpqQueueTransaction In(this TpqQueue queue, DbContext context)
     {
@@ -28,9 +29,10 @@ public static class TpqDbContextExtensions
             throw new InvalidOperationException(
                 "The context has no transaction. Begin one with context.Database.BeginTransactionAsync(), or let the next SaveChangesAsync put the message: "
                 + "context.PutOnSave(queue, put).");
-        var transaction = current.GetDbTransaction() as NpgsqlTransaction;
-        SameDatabase.Checked(queue, transaction?.Connection);
-        return queue.In(transaction!);
+        if (context.Database.GetDbConnection().State != ConnectionState.Open)
+            throw new InvalidOperationException("The context's transaction was committed or rolled back already, as by the delivery that it has joined.");
+        SameDatabase.Checked(queue, context.Database.GetDbConnection());
+        return queue.In((NpgsqlTransaction)current.GetDbTransaction());
     }
 
     /// <summary>Has the context's next <c>SaveChangesAsync</c> put a message, in its transaction: the entities and the message, both or neither.</summary>

@@ -57,6 +57,24 @@ public sealed class CallersTransactionTests(Server server) : ShopTest(server)
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
+    public async Task Never_KeepsARetryingStrategyOutOfTheCallersTransaction(bool putFirst)
+    {
+        await using ShopContext context = NewRetryingContext();
+        context.Database.AutoTransactionBehavior = AutoTransactionBehavior.Never;
+        if (putFirst)
+            Buy(context, 1);
+        await using IDbContextTransaction transaction = await context.Database.BeginTransactionAsync(Token);
+        if (!putFirst)
+            Buy(context, 1);
+        await context.SaveChangesAsync(Token);
+        await transaction.CommitAsync(Token);
+        await ExpectAsync([1], ["1"]);
+        Assert.Equal(AutoTransactionBehavior.Never, context.Database.AutoTransactionBehavior);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
     public async Task Conflict_IsUndone_AndTheNextSavePutsOnce(bool again)
     {
         await ExecuteAsync($"INSERT INTO \"{Schema}\".purchases VALUES (1, 'coffee')");

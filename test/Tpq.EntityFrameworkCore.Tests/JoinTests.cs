@@ -72,6 +72,23 @@ public sealed class JoinTests(Server server) : ShopTest(server)
     }
 
     [Fact]
+    public async Task JoinedContext_OutlivesItsDelivery_AndSaysSo()
+    {
+        await Orders.PutAsync("1", Token);
+        await using ShopContext context = NewContext();
+        await using (TpqDelivery delivery = await TakeAsync())
+        {
+            await context.JoinAsync(delivery, Token);
+            await delivery.CommitAsync(Token);
+        }
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => Orders.In(context).PutAsync("2", Token));
+        Assert.Contains("committed or rolled back", error.Message, StringComparison.Ordinal);
+        Buy(context, 2);
+        await Assert.ThrowsAnyAsync<Exception>(() => context.SaveChangesAsync(Token));
+        await ExpectAsync([], []);
+    }
+
+    [Fact]
     public async Task FailedSave_LeavesTheDeliveryUsable()
     {
         await ExecuteAsync($"INSERT INTO \"{Schema}\".purchases VALUES (1, 'coffee')");

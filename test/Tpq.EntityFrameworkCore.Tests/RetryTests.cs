@@ -103,6 +103,25 @@ public sealed class RetryTests(Server server) : ShopTest(server)
     }
 
     [Fact]
+    public async Task UnacceptedSave_StaysPut_WhenTheNextOneFails()
+    {
+        await ExecuteAsync($"INSERT INTO \"{Schema}\".purchases VALUES (1, 'coffee')");
+        await using ShopContext context = NewContext();
+        await using (IDbContextTransaction transaction = await context.Database.BeginTransactionAsync(Token))
+        {
+            Buy(context, 2);
+            await context.SaveChangesAsync(acceptAllChangesOnSuccess: false, Token);
+            context.ChangeTracker.AcceptAllChanges();
+            Buy(context, 1);
+            await Assert.ThrowsAsync<DbUpdateException>(() => context.SaveChangesAsync(Token));
+            context.ChangeTracker.Clear();
+            await context.SaveChangesAsync(Token);
+            await transaction.CommitAsync(Token);
+        }
+        await ExpectAsync([1, 2], ["2", "1"]);
+    }
+
+    [Fact]
     public async Task UnacceptedSave_InATransactionOfSomebodyElse_IsNotPutAgain()
     {
         await using ShopContext context = NewContext();

@@ -97,6 +97,19 @@ public sealed class ScopeTests(Server server) : ShopTest(server)
     }
 
     [Fact]
+    public async Task SynchronousSave_SendsNothing()
+    {
+        await using ShopContext context = NewContext();
+        using (TransactionScope scope = NewScope())
+        {
+            Buy(context, 1);
+            Assert.Throws<InvalidOperationException>(() => context.SaveChanges());
+            scope.Complete();
+        }
+        await ExpectAsync([], []);
+    }
+
+    [Fact]
     public async Task In_SaysThatAScopeIsNoTransaction()
     {
         await using ShopContext context = NewContext();

@@ -14,19 +14,21 @@ sealed class ForcedTransaction
 
     public void Force(DatabaseFacade database)
     {
-        // In a caller's transaction there is none to begin, and another value than Never would ask the retrying strategy.
-        if (database.CurrentTransaction is null && database.AutoTransactionBehavior != AutoTransactionBehavior.Always)
+        Release(database);
+        // In a caller's transaction there is none to begin, and another value than Never would ask a retrying strategy, which refuses it.
+        if (database.CurrentTransaction is null)
         {
             _behavior = database.AutoTransactionBehavior;
             database.AutoTransactionBehavior = AutoTransactionBehavior.Always;
         }
-        _wantedNoSavepoints |= !database.AutoSavepointsEnabled;
+        _wantedNoSavepoints = !database.AutoSavepointsEnabled;
         database.AutoSavepointsEnabled = true;
     }
 
+    /// <summary>Gives the context its own settings back, but for one that it has set itself meanwhile.</summary>
     public void Release(DatabaseFacade database)
     {
-        if (_behavior is { } behavior)
+        if (_behavior is { } behavior && database.AutoTransactionBehavior == AutoTransactionBehavior.Always)
             database.AutoTransactionBehavior = behavior;
         if (_wantedNoSavepoints)
             database.AutoSavepointsEnabled = false;
