@@ -90,6 +90,16 @@ public sealed partial class TpqQueue
     public Task<long> PutManyAsync(IAsyncEnumerable<TpqPut> puts, CancellationToken cancellationToken = default) =>
         PutManyAsync(BulkPut.Of(puts), cancellationToken);
 
+    /// <summary>Puts in the transaction in which a connection is, whoever began it: for Tpq.EntityFrameworkCore.</summary>
+    internal async Task<long> PutCheckedAsync(NpgsqlConnection connection, CheckedPut put, CancellationToken cancellationToken)
+    {
+        Client.ThrowIfDisposed();
+        Client.Logger.Writing(Name);
+        long id = await CallersTransaction.PutAsync(connection, _state, PutStatement.Of(Sql, put), cancellationToken).ConfigureAwait(false);
+        Client.Logger.Written(id, Name);
+        return id;
+    }
+
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     async ValueTask<long> PutCheckedAsync(CheckedPut put, CancellationToken cancellationToken)
     {

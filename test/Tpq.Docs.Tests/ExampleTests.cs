@@ -1,3 +1,4 @@
+using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using Tpq.Docs.Tests.Fixtures;
 using static Tpq.Docs.Tests.Fixtures.Prelude;
@@ -22,7 +23,8 @@ public sealed class ExampleTests(Server server) : IAsyncLifetime
         dataSource = NpgsqlDataSource.Create(connectionString);
         tpq = new TpqClient(dataSource);
         orders = tpq.Queue("orders");
-        context = new ShopContext();
+        options = new DbContextOptionsBuilder<ShopContext>().UseNpgsql(dataSource).UseTpq().Options;
+        context = new ShopContext(options);
         stop = _stop.Token;
         await orders.CreateAsync();
         await server.ExecuteAsync(
@@ -115,8 +117,33 @@ public sealed class ExampleTests(Server server) : IAsyncLifetime
             Assert.Equal(expected, await CountAsync("shipments"));
             Assert.Equal(1 - expected, await orders.CountAsync(Token));
             await context.DisposeAsync();
-            context = new ShopContext();
+            context = new ShopContext(options);
         }
+    }
+
+    [Theory]
+    [InlineData("context.PutOnSave(orders, new TpqPut(\"\"\"{\"Id\": 7, \"Item\": \"tea\"}\"\"\"));\nawait context.SaveChangesAsync();", 7)]
+    [InlineData("orders.In(context)", 8)]
+    [InlineData("GetDbTransaction", 9)]
+    [InlineData("ExecuteInTransactionAsync", 7)]
+    public async Task RowAndMessage_ByWhicheverWay_AreThereTogether(string way, long id)
+    {
+        await Snippet.RunAsync(Block.With("docs/efcore.md", "csharp", way));
+        Assert.Equal(id, await ScalarAsync<long>("SELECT id FROM purchases"));
+        await using TpqDelivery? delivery = await orders.GetAsync(cancellationToken: Token);
+        Assert.Equal(new Order(id, "tea"), delivery!.Message.Deserialize(AppJson.Default.Order));
+    }
+
+    [Fact]
+    public async Task JoinedHandler_CommitsItsRowWithTheMessage()
+    {
+        await orders.PutAsync("""{"Id": 7, "Item": "tea"}""", Token);
+        Task run = Snippet.RunAsync(Block.With("docs/efcore.md", "csharp", "JoinAsync"));
+        while (await CountAsync("shipments") == 0 && !run.IsCompleted)
+            await Task.Delay(TimeSpan.FromMilliseconds(20), stop);
+        await _stop.CancelAsync();
+        await run.WaitAsync(Patience, Token);
+        Assert.Equal((7L, 0L), (await ScalarAsync<long>("SELECT order_id FROM shipments"), await orders.CountAsync(Token)));
     }
 
     static Task<long> CountAsync(string table) => ScalarAsync<long>($"SELECT count(*) FROM {table}");

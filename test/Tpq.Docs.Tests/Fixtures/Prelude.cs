@@ -22,6 +22,8 @@ public static class Prelude
     public static TpqDelivery d { get; set; } = null!;
 
     public static ShopContext context { get; set; } = null!;
+
+    public static DbContextOptions<ShopContext> options { get; set; } = null!;
 }
 
 public sealed record Order(long Id, string Item);
@@ -34,15 +36,31 @@ public sealed class Shipment
     public long OrderId { get; set; }
 }
 
-public sealed class ShopContext : DbContext
+public sealed class Purchase
+{
+    public long Id { get; set; }
+
+    public string Item { get; set; } = "";
+}
+
+public sealed class ShopContext(DbContextOptions<ShopContext> options) : DbContext(options)
 {
     public DbSet<Shipment> Shipments => Set<Shipment>();
 
-    protected override void OnConfiguring(DbContextOptionsBuilder optionsBuilder) => optionsBuilder.UseNpgsql();
+    public DbSet<Purchase> Purchases => Set<Purchase>();
 
-    protected override void OnModelCreating(ModelBuilder modelBuilder) => modelBuilder.Entity<Shipment>(shipment =>
+    protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
-        shipment.ToTable("shipments").HasKey(s => s.OrderId);
-        shipment.Property(s => s.OrderId).HasColumnName("order_id").ValueGeneratedNever();
-    });
+        modelBuilder.Entity<Shipment>(shipment =>
+        {
+            shipment.ToTable("shipments").HasKey(s => s.OrderId);
+            shipment.Property(s => s.OrderId).HasColumnName("order_id").ValueGeneratedNever();
+        });
+        modelBuilder.Entity<Purchase>(purchase =>
+        {
+            purchase.ToTable("purchases");
+            purchase.Property(p => p.Id).HasColumnName("id").ValueGeneratedNever();
+            purchase.Property(p => p.Item).HasColumnName("item");
+        });
+    }
 }
