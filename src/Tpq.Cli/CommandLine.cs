@@ -57,6 +57,8 @@ static class CommandLine
         ProduceCommand.Create(),
         ConsumeCommand.Create(),
         CreateCommand.Create(),
+        PauseCommand.Create(),
+        ResumeCommand.Create(),
         UpgradeCommand.Create(),
         SchemaCommand.Create(),
         DropCommand.Create(),

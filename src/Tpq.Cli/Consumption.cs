@@ -9,7 +9,7 @@ namespace Tpq.Cli;
 /// <param name="session">The database, and where to say what fails.</param>
 /// <param name="taker">Where they come from.</param>
 /// <param name="handler">What becomes of a message.</param>
-/// <param name="count">How many at most; null for no end, in which case what fails is tried again.</param>
+/// <param name="count">How many at most; null for no end, in which case a commit that fails is tried again, and which is not for a command: see <see cref="Following"/>.</param>
 sealed class Consumption(Session session, Taker taker, Handler handler, int? count)
 {
     const int LargestBatch = 100;
@@ -43,7 +43,7 @@ sealed class Consumption(Session session, Taker taker, Handler handler, int? cou
         return ExitCode.Empty;
     }
 
-    /// <returns>How many messages are removed: none where it failed and is to be tried again; null where there was none.</returns>
+    /// <returns>How many messages are removed; null where there was none.</returns>
     async Task<int?> HandleOneAsync(CancellationToken cancellationToken)
     {
         await using TpqDelivery? delivery = await taker.TakeAsync(
@@ -58,15 +58,11 @@ sealed class Consumption(Session session, Taker taker, Handler handler, int? cou
         if (code == ExitCode.Interrupted)
             await Task.Delay(SignalDelay, cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
-        string back = $"message {delivery.Message.Id} is back in queue {Display.Quote(delivery.Message.Queue)}";
-        string failure = $"The command failed with exit code {code}; {back}";
-        if (count is not null)
-            throw new CliException($"{failure}.", ExitCode.ConsumerFailed);
-        await PauseAsync(failure, cancellationToken);
-        return 0;
+        throw new CliException(
+            $"The command failed with exit code {code}; message {delivery.Message.Id} is back in queue {Display.Quote(delivery.Message.Queue)}.", ExitCode.ConsumerFailed);
     }
 
-    /// <inheritdoc cref="HandleOneAsync"/>
+    /// <returns>How many messages are removed: none where it failed and is to be tried again; null where there was none.</returns>
     async Task<int?> WriteManyAsync(int max, CancellationToken cancellationToken)
     {
         await using TpqBatch? batch = await taker.TakeAsync(

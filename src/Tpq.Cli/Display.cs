@@ -44,16 +44,23 @@ static partial class Display
         if (time is null)
             return "";
         TimeSpan age = DateTimeOffset.UtcNow - time.Value;
-        return age switch
-        {
-            // The server's clock may be ahead of ours.
-            { Ticks: < 0 } => "0s",
-            { TotalDays: >= 1 } => $"{Count((long)age.TotalDays)}d {age.Hours}h",
-            { TotalHours: >= 1 } => $"{age.Hours}h {age.Minutes}m",
-            { TotalMinutes: >= 1 } => $"{age.Minutes}m {age.Seconds}s",
-            _ => $"{age.Seconds}s",
-        };
+        // The server's clock may be ahead of ours.
+        return age < TimeSpan.Zero ? "0s" : age < TimeSpan.FromMinutes(1) ? $"{age.Seconds}s" : LongTime(age);
     }
+
+    /// <summary>A length of time in its two largest units, below a minute in seconds: <c>0.8 s</c>, <c>2m 5s</c>.</summary>
+    public static string Time(TimeSpan time) =>
+        time < TimeSpan.FromMinutes(1) ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.#} s") : LongTime(time);
+
+    /// <summary>The text on one line, without what would steer a terminal.</summary>
+    public static string OneLine(string text) => Safe(string.Join(' ', text.Split((char[])['\r', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)));
+
+    static string LongTime(TimeSpan time) => time switch
+    {
+        { TotalDays: >= 1 } => $"{Count((long)time.TotalDays)}d {time.Hours}h",
+        { TotalHours: >= 1 } => $"{time.Hours}h {time.Minutes}m",
+        _ => $"{time.Minutes}m {time.Seconds}s",
+    };
 
     [GeneratedRegex(@"://[^\s]*@")]
     private static partial Regex UserOfUrl();

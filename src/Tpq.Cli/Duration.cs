@@ -12,11 +12,15 @@ static class Duration
     static readonly (string Unit, decimal Seconds)[] Units = [("ms", 0.001m), ("s", 1), ("m", 60), ("h", 3600), ("d", 86400)];
     static readonly TimeSpan Longest = TimeSpan.FromDays(1000);
 
-    public static Option<TimeSpan?> Option(string name, string description) => new(name)
+    /// <param name="name">The option.</param>
+    /// <param name="description">What it is for.</param>
+    /// <param name="least">The shortest; null for none at all.</param>
+    /// <param name="most">The longest; null for 1,000 days.</param>
+    public static Option<TimeSpan?> Option(string name, string description, TimeSpan? least = null, TimeSpan? most = null) => new(name)
     {
         Description = description,
         HelpName = "time",
-        CustomParser = result => Parse(name, result),
+        CustomParser = result => Parse(name, result, least ?? TimeSpan.Zero, most ?? Longest),
     };
 
     /// <returns>Null where it is none, or longer than 1,000 days.</returns>
@@ -29,12 +33,13 @@ static class Duration
         return TimeSpan.FromTicks((long)(number * factor * TimeSpan.TicksPerSecond));
     }
 
-    static TimeSpan? Parse(string name, ArgumentResult result)
+    static TimeSpan? Parse(string name, ArgumentResult result, TimeSpan least, TimeSpan most)
     {
         string text = result.Tokens[0].Value;
-        if (TryParse(text) is { } time)
+        if (TryParse(text) is { } time && time >= least && time <= most)
             return time;
-        result.AddError($"{name}={text} is no time: {Forms}; at most 1,000 days.");
+        string atLeast = least > TimeSpan.Zero ? string.Create(CultureInfo.InvariantCulture, $"at least {least.TotalSeconds} s, ") : "";
+        result.AddError(string.Create(CultureInfo.InvariantCulture, $"{name}={text} is no time for it: {Forms}; {atLeast}at most {most.TotalDays:N0} days."));
         return null;
     }
 }

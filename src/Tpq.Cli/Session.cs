@@ -30,16 +30,17 @@ sealed class Session
     /// <param name="parse">The line, of which the global options are read.</param>
     /// <param name="intent">What the verb is about, for sentences about a failure.</param>
     /// <param name="work">The work; its result is the exit code.</param>
-    public static Task<int> RunAsync(ParseResult parse, Intent intent, Func<Session, Task<int>> work) =>
-        RunAsync(GlobalOptions.Read(parse), intent, work);
+    /// <param name="log">What is told on the way; null for nothing, but with --debug everything.</param>
+    public static Task<int> RunAsync(ParseResult parse, Intent intent, Func<Session, Task<int>> work, Func<ILoggerFactory>? log = null) =>
+        RunAsync(GlobalOptions.Read(parse), intent, work, log);
 
-    /// <inheritdoc cref="RunAsync(ParseResult, Intent, Func{Session, Task{int}})"/>
-    public static async Task<int> RunAsync(GlobalOptions options, Intent intent, Func<Session, Task<int>> work)
+    /// <inheritdoc cref="RunAsync(ParseResult, Intent, Func{Session, Task{int}}, Func{ILoggerFactory}?)"/>
+    public static async Task<int> RunAsync(GlobalOptions options, Intent intent, Func<Session, Task<int>> work, Func<ILoggerFactory>? log = null)
     {
         DatabaseAddress? address = null;
         return await Failure.GuardAsync(options, async () =>
         {
-            using ILoggerFactory? loggers = options.Debug ? DebugLog.Create() : null;
+            using ILoggerFactory? loggers = options.Debug ? DebugLog.Create() : log?.Invoke();
             await using TpqClient client = Open(options, loggers);
             var session = new Session(client, options);
             address = session.Address;

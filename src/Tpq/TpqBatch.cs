@@ -10,23 +10,24 @@ namespace Tpq;
 /// </summary>
 public sealed class TpqBatch : IReadOnlyList<TpqMessage>, IAsyncDisposable
 {
-    readonly OwnTransaction _held;
     readonly IReadOnlyList<TpqMessage> _messages;
 
     internal TpqBatch(OwnTransaction held, IReadOnlyList<TpqMessage> messages)
     {
-        _held = held;
+        Held = held;
         _messages = messages;
     }
+
+    internal OwnTransaction Held { get; }
 
     /// <summary>How many messages there are, at least one.</summary>
     public int Count => _messages.Count;
 
     /// <summary>The connection on which the messages are held. Not to be closed by the handler.</summary>
-    public NpgsqlConnection Connection => _held.Connection;
+    public NpgsqlConnection Connection => Held.Lend().Connection;
 
     /// <summary>The transaction in which the messages were taken, READ COMMITTED. Prefer <see cref="CommitAsync"/> to its own commit, as with <see cref="TpqDelivery"/>.</summary>
-    public NpgsqlTransaction Transaction => _held.Transaction;
+    public NpgsqlTransaction Transaction => Held.Lend().Transaction;
 
     /// <summary>The message at a place, counted from 0.</summary>
     public TpqMessage this[int index] => _messages[index];
@@ -38,10 +39,10 @@ public sealed class TpqBatch : IReadOnlyList<TpqMessage>, IAsyncDisposable
     /// <exception cref="PostgresException">The server refused; the messages are back.</exception>
     /// <exception cref="NpgsqlException">The connection broke: both happened or neither did, and which is unknown.</exception>
     /// <exception cref="TpqException">A statement of the transaction had failed, or the outcome is unknown, as with one message.</exception>
-    public Task CommitAsync(CancellationToken cancellationToken = default) => _held.CommitAsync(cancellationToken);
+    public Task CommitAsync(CancellationToken cancellationToken = default) => Held.CommitAsync(cancellationToken);
 
     /// <summary>Gives all messages back at their old places, unless they were committed. Never throws.</summary>
-    public ValueTask DisposeAsync() => _held.DisposeAsync();
+    public ValueTask DisposeAsync() => Held.DisposeAsync();
 
     /// <inheritdoc/>
     public IEnumerator<TpqMessage> GetEnumerator() => _messages.GetEnumerator();

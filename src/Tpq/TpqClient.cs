@@ -140,6 +140,39 @@ public sealed class TpqClient : IAsyncDisposable
     }
 
     /// <summary>
+    /// Handles messages of several queues until it is stopped, as <see cref="TpqQueue.ConsumeAsync"/> does for one: each time, the first queue of the list that has a message is taken
+    /// from.
+    /// </summary>
+    /// <param name="queues">Queues of this client, the most urgent first. As long as one of them has messages, those behind it wait.</param>
+    /// <param name="handler">Does the work; <see cref="TpqMessage.Queue"/> says where a message came from.</param>
+    /// <param name="options">How many at once, attempts, pauses and times; <see langword="null"/> for the defaults.</param>
+    /// <param name="cancellationToken">Stops it, as there.</param>
+    /// <remarks>A message costs a round trip more for each queue before its own, which has to be found empty first. It waits on all of them without asking.</remarks>
+    /// <exception cref="ArgumentException">There is no queue in the list, one is in it twice, or one is another client's.</exception>
+    /// <exception cref="TpqQueueNotFoundException">One of the queues is not there.</exception>
+    /// <exception cref="PostgresException">The server refused to give a message: a missing privilege, say.</exception>
+    /// <exception cref="NpgsqlException">The database could not be reached at the start.</exception>
+    /// <exception cref="ObjectDisposedException">The client was disposed.</exception>
+    public async Task ConsumeAsync(
+        IReadOnlyList<TpqQueue> queues, Func<TpqDelivery, CancellationToken, Task> handler, TpqConsumeOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(queues);
+        ArgumentNullException.ThrowIfNull(handler);
+        TpqQueue[] own = [.. queues];
+        if (own.Length == 0 || own.Any(q => q.Client != this) || own.DistinctBy(static q => q.Name).Count() < own.Length)
+            throw new ArgumentException("It takes one or more queues of this client, each once.", nameof(queues));
+        AmbientTransaction.Refuse(nameof(ConsumeAsync));
+        ThrowIfDisposed();
+        options = options?.Copy() ?? new TpqConsumeOptions();
+        using IDisposable counted = CountConsumers(options.Concurrency);
+        await Workers.RunAsync(this, [.. own.Select(static q => q.State)], options, options.Concurrency, async (stop, graceIsOver) =>
+        {
+            using var consumer = new Consumer(this, own, handler, options);
+            await consumer.RunAsync(stop, graceIsOver).ConfigureAwait(false);
+        }, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
     /// Wakes waiting calls with <see cref="ObjectDisposedException"/>, ends the listening connection, and closes the pool if the client made
     /// it. Deliveries in hand can still be committed.
     /// </summary>

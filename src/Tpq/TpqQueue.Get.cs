@@ -34,12 +34,40 @@ public sealed partial class TpqQueue
     {
         ArgumentNullException.ThrowIfNull(handler);
         AmbientTransaction.Refuse(nameof(ConsumeAsync));
+        return Client.ConsumeAsync([this], handler, options, cancellationToken);
+    }
+
+    /// <summary>
+    /// Handles messages in batches until it is stopped: one transaction for each batch, which is what makes it fast. When the handler returns, all its messages are removed
+    /// together with what it wrote; when it throws, that is undone, and the same messages are handled again one by one, so that only what fails by itself is counted, delivered again
+    /// after a pause, and in the end moved to the dead letter queue.
+    /// </summary>
+    /// <param name="max">How many messages at most are in a batch; at least 1. It never waits for a batch to fill.</param>
+    /// <param name="handler">
+    /// Does the work in <see cref="TpqBatch.Transaction"/>, for a batch of any size. Its token is cancelled when it has run for longer than <see cref="TpqConsumeOptions.HandlerTimeout"/>, or when the
+    /// consumer has been stopped for longer than <see cref="TpqConsumeOptions.Grace"/>.
+    /// </param>
+    /// <param name="options">How many batches at once, attempts, pauses and times; <see langword="null"/> for the defaults.</param>
+    /// <param name="cancellationToken">
+    /// Stops it: no further message is taken, those in hand are finished within the grace or given back, and the call returns normally.
+    /// </param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="max"/> is less than 1.</exception>
+    /// <exception cref="TpqQueueNotFoundException">There is no such queue.</exception>
+    /// <exception cref="PostgresException">The server refused to give a message: a missing privilege, say.</exception>
+    /// <exception cref="NpgsqlException">The database could not be reached at the start.</exception>
+    /// <exception cref="ObjectDisposedException">The client was disposed.</exception>
+    public Task ConsumeBatchesAsync(
+        int max, Func<TpqBatch, CancellationToken, Task> handler, TpqConsumeOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(max, 1);
+        ArgumentNullException.ThrowIfNull(handler);
+        AmbientTransaction.Refuse(nameof(ConsumeBatchesAsync));
         TpqConsumeOptions own = options?.Copy() ?? new TpqConsumeOptions();
         return TranslatedAsync(async () =>
         {
             using IDisposable counted = Client.CountConsumers(own.Concurrency);
-            await Workers.RunAsync(Client, _state, own, own.Concurrency, (stop, graceIsOver) => new Consumer(this, _state, handler, own).RunAsync(stop, graceIsOver), cancellationToken)
-                .ConfigureAwait(false);
+            await Workers.RunAsync(Client, [_state], own, own.Concurrency,
+                (stop, graceIsOver) => new BatchConsumer(this, max, handler, own).RunAsync(stop, graceIsOver), cancellationToken).ConfigureAwait(false);
             return true;
         });
     }
@@ -85,9 +113,7 @@ public sealed partial class TpqQueue
         ArgumentOutOfRangeException.ThrowIfLessThan(max, 1);
         AmbientTransaction.Refuse(nameof(GetManyAsync));
         using var waiter = new Waiter(Client, _state);
-        return await TranslatedAsync(() => waiter.WaitAsync(
-            (isLast, token) => TakeAsync(max, static (held, messages) => new TpqBatch(held, messages), toTheEnd: isLast, token), static batch => batch[0].Id, wait, survive: true, cancellationToken))
-            .ConfigureAwait(false);
+        return await NextBatchAsync(waiter, max, wait, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Takes messages one after the other, waiting for each, for ever.</summary>
@@ -161,16 +187,13 @@ public sealed partial class TpqQueue
             await pending.DisposeAsync().ConfigureAwait(false);
     }
 
-    /// <summary>Whether the message is in the queue, in hand or not.</summary>
-    internal async Task<bool> IsThereAsync(long id)
-    {
-        NpgsqlConnection connection = await Client.DataSource.OpenOwnAsync(CancellationToken.None).ConfigureAwait(false);
-        await using var _ = connection.ConfigureAwait(false);
-        var command = new NpgsqlCommand(Sql.IsThere, connection);
-        await using var __ = command.ConfigureAwait(false);
-        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = id });
-        return (bool)(await command.ExecuteScalarAsync(CancellationToken.None).ConfigureAwait(false))!;
-    }
+    /// <summary>One look for who takes from several queues.</summary>
+    internal Task<TpqDelivery?> LookAsync(Waiter waiter, CancellationToken cancellationToken) => TranslatedAsync(() => waiter.LookAsync(
+        (isLast, token) => TakeAsync(1, static (held, messages) => new TpqDelivery(held, messages[0]), toTheEnd: isLast, token),
+        static delivery => delivery.Message.Id, cancellationToken));
+
+    internal Task<TpqBatch?> NextBatchAsync(Waiter waiter, int max, TimeSpan wait, CancellationToken cancellationToken) => TranslatedAsync(() => waiter.WaitAsync(
+        (isLast, token) => TakeAsync(max, static (held, messages) => new TpqBatch(held, messages), toTheEnd: isLast, token), static batch => batch[0].Id, wait, survive: true, cancellationToken));
 
     /// <summary>One look, in a transaction of its own, which is the result's if something was taken.</summary>
     async Task<T?> TakeAsync<T>(int max, Func<OwnTransaction, List<TpqMessage>, T> inHand, bool toTheEnd, CancellationToken cancellationToken)

@@ -33,7 +33,7 @@ public sealed partial class TpqQueue
         TpqConsumeOptions own = options?.Copy() ?? new TpqConsumeOptions();
         return TranslatedAsync(async () =>
         {
-            await Workers.RunAsync(Client, _state, own, 1, (stop, graceIsOver) => new LeasedConsumer(this, _state, handler, own).RunAsync(stop, graceIsOver), cancellationToken)
+            await Workers.RunAsync(Client, [_state], own, 1, (stop, graceIsOver) => new LeasedConsumer(this, handler, own).RunAsync(stop, graceIsOver), cancellationToken)
                 .ConfigureAwait(false);
             return true;
         });

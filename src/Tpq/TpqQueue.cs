@@ -23,6 +23,8 @@ public sealed partial class TpqQueue
     /// <summary>The client through which the queue is reached.</summary>
     public TpqClient Client { get; }
 
+    internal QueueState State => _state;
+
     Sql Sql => _state.Sql;
 
     /// <summary>The queue as seen from a transaction of the caller's, which is never begun, committed or rolled back here.</summary>

@@ -74,19 +74,6 @@ public sealed class HandlerTests(Server server) : CommandTest(server)
     }
 
     [Fact]
-    public async Task Follow_TriesTheMessageAgain_WhenTheCommandFails()
-    {
-        await NewQueueAsync("orders", "1", "2");
-        using Running running = Start("consume", "orders", "--follow", "--exec=test -e failed && cat || { touch failed; exit 9; }");
-        await running.SaysAsync("1\n2\n");
-        running.Signal("TERM");
-        Ended ended = (await running.EndAsync()).With(130);
-        Assert.Equal("The command failed with exit code 9; message 1 is back in queue \"orders\"; going on in 1 s.\n", ended.Error);
-        Assert.Equal("1\n2\n", ended.Output);
-        Assert.Empty(await StoredAsync("orders"));
-    }
-
-    [Fact]
     public async Task Command_IsLetFinish_WhenInterruptedWhileItRuns()
     {
         await NewQueueAsync("orders", "1", "2");

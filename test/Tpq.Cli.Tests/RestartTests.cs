@@ -41,7 +41,7 @@ public sealed class RestartTests(Server server) : CommandTest(server)
         await using var after = new TpqClient(own.Url);
         await Eventually.TrueAsync(async () => await after.Queue("orders").CountAsync(Token) == 0, () => "the message is removed");
         running.Signal("TERM");
-        Assert.Equal("The connection was lost; message 1 is back in queue \"orders\"; going on in 1 s.\n", (await running.EndAsync()).With(130).Error);
+        Assert.Equal("The connection was lost; message 1 of queue \"orders\" is back; going on in 1 s.\n", (await running.EndAsync()).With(130).Error);
     }
 
     /// <summary>A consumer whose command ran while the server was restarted, and has ended since.</summary>

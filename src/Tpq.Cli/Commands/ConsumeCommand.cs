@@ -19,7 +19,7 @@ static class ConsumeCommand
 
     static readonly Option<bool> Follow = new("--follow")
     {
-        Description = "Take messages until Ctrl+C; a command that fails is tried again.",
+        Description = "Take messages until Ctrl+C; a message whose command fails is tried again later.",
     };
 
     static readonly Option<string> Exec = new("--exec")
@@ -27,6 +27,19 @@ static class ConsumeCommand
         Description = "Give each message to this command line of the shell, as to a command after \"--\".",
         HelpName = "line",
     };
+
+    static readonly Option<int?> Concurrency = Number.Option("--concurrency",
+        "With --follow and a command: run up to N commands at once. Default: 1, in order.", most: 1000);
+
+    static readonly Option<int?> MaxAttempts = Number.Option("--max-attempts",
+        "With --follow and a command: a message whose command has failed N times goes to the queue <queue>_dead. Default: 5.");
+
+    static readonly Option<TimeSpan?> Backoff = Duration.Option("--backoff",
+        $"With --follow and a command: how long a message is left alone after its command has failed, twice as long each time: {Duration.Forms}. Default: 1s, at most 15m.", most: TimeSpan.FromDays(24));
+
+    static readonly Option<TimeSpan?> Lease = Duration.Option("--lease",
+        "With --follow and a command: lease the message, for long work and many at once, so that no connection is held; it is renewed while the command runs.",
+        least: TimeSpan.FromSeconds(1), most: TimeSpan.FromDays(24));
 
     static readonly Option<bool> Raw = new("--raw") { Description = "Write the message as it is stored, with its line breaks." };
 
@@ -41,9 +54,10 @@ static class ConsumeCommand
             "Take a message, write it on a line of its own, and remove it. Exits 1 when there is none. A command after \"--\" gets the message "
             + "as its standard input, with TPQ_QUEUE, TPQ_ID and TPQ_ATTEMPTS in its environment; the message is removed when it exits 0.",
             "tpq consume orders --wait=5",
-            "tpq consume urgent orders --follow -- ./handle --fast")
+            "tpq consume urgent orders --follow -- ./handle --fast",
+            "tpq consume orders --follow --concurrency=20 --lease=30s --exec='curl -sf --json @- http://localhost/orders'")
         {
-            Queues, WaitFor, Count, Follow, Exec, Raw, Envelope,
+            Queues, WaitFor, Count, Follow, Exec, Concurrency, MaxAttempts, Backoff, Lease, Raw, Envelope,
         };
         command.Aliases.Add("get");
         command.Validators.Add(Validate);
@@ -68,13 +82,22 @@ static class ConsumeCommand
         if (command.Length > 0 && line is not null)
             return Usage.Complain(parse, "--exec and a command after \"--\" are two commands: give one of them.");
 
+        var handler = new Handler(Format(parse), command.Length > 0 ? command : null, line);
+        bool follows = parse.GetValue(Follow);
+        if (FollowingOption(parse) is { } option && !(follows && handler.IsCommand))
+            return Usage.Complain(parse, $"{option} is for a command that is given all messages: it needs --follow, and --exec or a command after \"--\".");
+        TimeSpan wait = parse.GetValue(WaitFor) ?? (follows ? Timeout.InfiniteTimeSpan : TimeSpan.Zero);
+        if (names.Length > 1 && parse.GetValue(Lease) is not null)
+            return Usage.Complain(parse, "--lease takes from one queue.");
+        if (follows && handler.IsCommand)
+            return await Session.RunAsync(parse, new Intent("read from", names), session => new Following(
+                session, [.. names.Select(session.Client.Queue)], handler, Options(parse), isLeased: parse.GetValue(Lease) is not null, wait).RunAsync(cancellationToken),
+                FailureLog.Create);
         return await Session.RunAsync(parse, new Intent("read from", names), session => new Consumption(
             session,
-            new Taker(
-                [.. names.Select(session.Client.Queue)],
-                parse.GetValue(WaitFor) ?? (parse.GetValue(Follow) ? Timeout.InfiniteTimeSpan : TimeSpan.Zero)),
-            new Handler(Format(parse), command.Length > 0 ? command : null, line),
-            parse.GetValue(Follow) ? null : parse.GetValue(Count) ?? 1).RunAsync(cancellationToken));
+            new Taker([.. names.Select(session.Client.Queue)], wait),
+            handler,
+            follows ? null : parse.GetValue(Count) ?? 1).RunAsync(cancellationToken));
     }
 
     /// <summary>
@@ -87,6 +110,20 @@ static class ConsumeCommand
         if (before.Length > 0 || after.Length == 0)
             return (before, after);
         return (after[..1], [.. after.Skip(after.Length > 1 && after[1] == "--" ? 2 : 1)]);
+    }
+
+    static string? FollowingOption(ParseResult parse) =>
+        new Option[] { Concurrency, MaxAttempts, Backoff, Lease }.FirstOrDefault(option => parse.GetResult(option) is not null)?.Name;
+
+    static TpqConsumeOptions Options(ParseResult parse)
+    {
+        // A command is let finish, and nobody knows how long it takes.
+        var options = new TpqConsumeOptions { Grace = TimeSpan.FromDays(24), HandlerTimeout = Timeout.InfiniteTimeSpan };
+        options.Concurrency = parse.GetValue(Concurrency) ?? options.Concurrency;
+        options.MaxAttempts = parse.GetValue(MaxAttempts) ?? options.MaxAttempts;
+        options.Backoff = parse.GetValue(Backoff) ?? options.Backoff;
+        options.LeaseDuration = parse.GetValue(Lease) ?? options.LeaseDuration;
+        return options;
     }
 
     static MessageFormat Format(ParseResult parse) =>

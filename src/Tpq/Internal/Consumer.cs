@@ -3,52 +3,67 @@ using System.Runtime.CompilerServices;
 namespace Tpq.Internal;
 
 /// <summary>One worker behind <see cref="TpqQueue.ConsumeAsync"/>: takes, handles, settles.</summary>
-sealed class Consumer(TpqQueue queue, QueueState state, Func<TpqDelivery, CancellationToken, Task> handler, TpqConsumeOptions options)
+sealed class Consumer(
+    TpqClient client, IReadOnlyList<TpqQueue> queues, Func<TpqDelivery, CancellationToken, Task> handler, TpqConsumeOptions options, bool takesNext = true) : IDisposable
 {
-    readonly TpqClient _client = queue.Client;
-    readonly Failures _failures = new(queue.Client, queue.Name, options);
+    readonly Intake _intake = new(client, queues);
+    readonly Failures _failures = new(client, options);
+    TpqDelivery? _delivery;
 
     public async Task RunAsync(CancellationToken stop, CancellationToken graceIsOver)
     {
-        using var waiter = new Waiter(_client, state, obeysPause: true);
-        using var clock = new HandlerClock(_client, options.HandlerTimeout, graceIsOver);
-        TpqDelivery? delivery = null;
+        using var clock = new HandlerClock(client, options.HandlerTimeout, graceIsOver);
         try
         {
             while (!stop.IsCancellationRequested)
-            {
-                if (state.Later.IsPaused)
-                {
-                    await TpqQueue.GiveBackAsync(delivery).ConfigureAwait(false);
-                    delivery = null;
-                }
-                delivery = await queue.NextAsync(delivery, waiter, stop).ConfigureAwait(false);
-                if (delivery.Message.IsSuspect || _failures.HasHadItsAttempts(delivery.Message))
-                    delivery = await LookTwiceAsync(delivery).ConfigureAwait(false);
-                if (delivery is not null)
-                    await HandleAsync(delivery, clock, stop).ConfigureAwait(false);
-                await _failures.PauseAsync(stop).ConfigureAwait(false);
-            }
+                await StepAsync(clock, stop).ConfigureAwait(false);
         }
         finally
         {
-            await TpqQueue.GiveBackAsync(delivery).ConfigureAwait(false);
+            await TpqQueue.GiveBackAsync(_delivery).ConfigureAwait(false);
         }
     }
+
+    /// <summary>Handles the next message, and pauses if it must.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    public async ValueTask StepAsync(HandlerClock clock, CancellationToken stop)
+    {
+        _delivery = await _intake.NextAsync(_delivery, stop).ConfigureAwait(false);
+        await HandleTakenAsync(clock, stop).ConfigureAwait(false);
+    }
+
+    /// <summary>Handles a message that somebody else has taken.</summary>
+    public async Task HandleAsync(TpqDelivery taken, HandlerClock clock, CancellationToken stop)
+    {
+        _delivery = taken;
+        await HandleTakenAsync(clock, stop).ConfigureAwait(false);
+    }
+
+    public void Dispose() => _intake.Dispose();
 
     /// <returns>What is to be handled; null where it was settled, or somebody else has it.</returns>
     async Task<TpqDelivery?> LookTwiceAsync(TpqDelivery delivery)
     {
         await using var _ = delivery.ConfigureAwait(false);
         if (!_failures.HasHadItsAttempts(delivery.Message))
-            return await Suspects.CountInAdvanceAsync(_client, state, delivery).ConfigureAwait(false);
+            return await Suspects.CountInAdvanceAsync(client, delivery.Held.Queue, delivery).ConfigureAwait(false);
         await _failures.SettleDoomedAsync(delivery.Message, (delay, error) => RetryAsync(delivery, delay, error), error => DieAsync(delivery, error, isDoomed: true))
             .ConfigureAwait(false);
         return null;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    async ValueTask HandleAsync(TpqDelivery delivery, HandlerClock clock, CancellationToken stop)
+    async ValueTask HandleTakenAsync(HandlerClock clock, CancellationToken stop)
+    {
+        if (_delivery!.Message.IsSuspect || _failures.HasHadItsAttempts(_delivery.Message))
+            _delivery = await LookTwiceAsync(_delivery).ConfigureAwait(false);
+        if (_delivery is not null)
+            await RunHandlerAsync(_delivery, clock, stop).ConfigureAwait(false);
+        await _failures.PauseAsync(stop).ConfigureAwait(false);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    async ValueTask RunHandlerAsync(TpqDelivery delivery, HandlerClock clock, CancellationToken stop)
     {
         await using var _ = delivery.ConfigureAwait(false);
         try
@@ -58,13 +73,13 @@ sealed class Consumer(TpqQueue queue, QueueState state, Func<TpqDelivery, Cancel
             if (!delivery.HasEnded)
             {
                 // Not where the handler commits by itself: it may go on for long, and the next message with it.
-                delivery.Held.TakesNext = !stop.IsCancellationRequested && !state.Later.IsPaused;
+                delivery.Held.TakesNext = takesNext && queues.Count == 1 && !stop.IsCancellationRequested && !delivery.Held.Queue.Later.IsPaused;
                 await delivery.CommitAsync(CancellationToken.None).ConfigureAwait(false);
             }
             // A handler may end its delivery itself, and in more ways than by a commit; the queue knows which it was.
-            else if (!delivery.Held.IsSettled && await queue.IsThereAsync(delivery.Message.Id).ConfigureAwait(false))
+            else if (!delivery.Held.IsSettled && await delivery.Held.Queue.IsThereAsync(client, delivery.Message.Id).ConfigureAwait(false))
             {
-                _failures.GaveBack(delivery.Message.Id);
+                _failures.GaveBack(delivery.Message.Queue, delivery.Message.Id);
                 return;
             }
             _failures.Forget();
@@ -72,25 +87,24 @@ sealed class Consumer(TpqQueue queue, QueueState state, Func<TpqDelivery, Cancel
         catch (Exception e)
         {
             clock.Stop();
-            await FailAsync(delivery, e, clock).ConfigureAwait(false);
+            await FailAsync(delivery, e, clock, stop).ConfigureAwait(false);
         }
     }
 
-    async Task FailAsync(TpqDelivery delivery, Exception error, HandlerClock clock)
+    async Task FailAsync(TpqDelivery delivery, Exception error, HandlerClock clock, CancellationToken stop)
     {
-        long id = delivery.Message.Id;
         if (delivery.Held.IsSettled)
         {
             // Its own commit, or another end, came before.
-            _client.Logger.FailedWhenSettled(error, queue.Name, id);
+            client.Logger.FailedWhenSettled(error, delivery.Message.Queue, delivery.Message.Id);
             return;
         }
         // Stopping is not an attempt.
-        if (clock.IsGraceOver)
+        if (clock.IsGraceOver || (stop.IsCancellationRequested && error is OperationCanceledException))
             return;
         if (delivery.Held.IsLost)
         {
-            _failures.LostConnection(error, id);
+            _failures.LostConnection(error, delivery.Message.Queue, delivery.Message.Id);
             return;
         }
         await _failures.SettleAsync(delivery.Message, error, clock.IsTimeOver && error is OperationCanceledException,
@@ -101,7 +115,7 @@ sealed class Consumer(TpqQueue queue, QueueState state, Func<TpqDelivery, Cancel
         SettleAsync(delivery, d => d.RetryAsync(delay, error));
 
     Task<bool> DieAsync(TpqDelivery delivery, string error, bool isDoomed) =>
-        SettleAsync(delivery, d => Settlement.DeadLetterAsync(d.Held, state, d.Message, d.Message.Attempts + (isDoomed ? 0 : 1), error, CancellationToken.None));
+        SettleAsync(delivery, d => Settlement.DeadLetterAsync(d.Held, d.Held.Queue, d.Message, d.Message.Attempts + (isDoomed ? 0 : 1), error, CancellationToken.None));
 
     /// <summary>
     /// In the message's transaction, if that is still there. Where it is not, because COMMIT failed or the handler has rolled back, in a new one: if the
@@ -114,7 +128,7 @@ sealed class Consumer(TpqQueue queue, QueueState state, Func<TpqDelivery, Cancel
             await settle(delivery).ConfigureAwait(false);
             return true;
         }
-        TpqDelivery? again = await Suspects.TakeAgainAsync(_client, state, delivery.Message.Id, countedInAdvance: delivery.Held.AttemptsToGoBackWith is not null)
+        TpqDelivery? again = await Suspects.TakeAgainAsync(client, delivery.Held.Queue, delivery.Message.Id, countedInAdvance: delivery.Held.AttemptsToGoBackWith is not null)
             .ConfigureAwait(false);
         if (again is null)
             return false;

@@ -4,7 +4,7 @@ using Npgsql;
 namespace Tpq.Internal;
 
 /// <summary>What becomes of a message whose handler has failed: it is tried again later, or it dies; and who cannot settle it pauses.</summary>
-sealed class Failures(TpqClient client, string queue, TpqConsumeOptions options)
+sealed class Failures(TpqClient client, TpqConsumeOptions options)
 {
     readonly int _maxAttempts = options.MaxAttempts;
     TimeSpan _pause;
@@ -22,14 +22,14 @@ sealed class Failures(TpqClient client, string queue, TpqConsumeOptions options)
     public Task PauseAsync(CancellationToken stop) => _pause > TimeSpan.Zero ? Task.Delay(_pause, client.Time, stop) : Task.CompletedTask;
 
     /// <summary>The handler has ended the message by itself, and it is still there.</summary>
-    public void GaveBack(long id)
+    public void GaveBack(string queue, long id)
     {
         Lengthen();
         client.Logger.HandlerGaveBack(queue, id, _pause);
     }
 
     /// <summary>The connection has gone, and the message with it: it is back, and the message is not to blame.</summary>
-    public void LostConnection(Exception error, long id)
+    public void LostConnection(Exception error, string queue, long id)
     {
         Lengthen();
         client.Logger.LostInHand(error, queue, id, _pause);
@@ -53,13 +53,13 @@ sealed class Failures(TpqClient client, string queue, TpqConsumeOptions options)
                 return;
             TimeSpan delay = attempt >= _maxAttempts ? options.MaxBackoff : Backoff.After(attempt, options);
             if (await retry(delay, reason).ConfigureAwait(false))
-                client.Logger.HandlerFailed(error, queue, message.Id, attempt, _maxAttempts, delay);
+                client.Logger.HandlerFailed(error, message.Queue, message.Id, attempt, _maxAttempts, delay);
             _pause = TimeSpan.Zero;
         }
         catch (Exception e) when (e is TpqException or NpgsqlException)
         {
             Lengthen();
-            client.Logger.NotSettled(e, queue, message.Id, reason, _pause);
+            client.Logger.NotSettled(e, message.Queue, message.Id, reason, _pause);
         }
     }
 
@@ -76,7 +76,7 @@ sealed class Failures(TpqClient client, string queue, TpqConsumeOptions options)
         catch (Exception e) when (e is TpqException or NpgsqlException)
         {
             Lengthen();
-            client.Logger.NotSettled(e, queue, message.Id, reason, _pause);
+            client.Logger.NotSettled(e, message.Queue, message.Id, reason, _pause);
         }
     }
 
@@ -85,14 +85,14 @@ sealed class Failures(TpqClient client, string queue, TpqConsumeOptions options)
         try
         {
             if (await die(reason).ConfigureAwait(false))
-                client.Logger.Died(error, queue, message.Id, attempts, queue + DeadLetters.Suffix);
+                client.Logger.Died(error, message.Queue, message.Id, attempts, message.Queue + DeadLetters.Suffix);
             _pause = TimeSpan.Zero;
             return true;
         }
         catch (TpqException e)
         {
             // There is no dead letter queue and can be none: it is kept, and that is tried again, seldom, for as long as it takes.
-            client.Logger.CannotDie(e, queue, message.Id);
+            client.Logger.CannotDie(e, message.Queue, message.Id);
             return false;
         }
     }

@@ -333,7 +333,10 @@ sealed class Later(QueueState queue, TpqClient client)
         if (isPaused)
             _resumed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         else
+        {
             _resumed.SetResult();
+            queue.Sleepers.WakeAll();
+        }
         client.Logger.PausedOrResumed(isPaused ? "paused" : "resumed", queue.Name.Queue);
     }
 

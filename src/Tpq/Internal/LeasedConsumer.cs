@@ -1,17 +1,17 @@
 namespace Tpq.Internal;
 
 /// <summary>What is behind <see cref="TpqQueue.ConsumeLeasedAsync"/>: one takes, as many as there is room for, and many handle.</summary>
-sealed class LeasedConsumer(TpqQueue queue, QueueState state, Func<TpqLease, CancellationToken, Task> handler, TpqConsumeOptions options)
+sealed class LeasedConsumer(TpqQueue queue, Func<TpqLease, CancellationToken, Task> handler, TpqConsumeOptions options)
 {
     /// <summary>So many at most in one statement.</summary>
     const int LargestClaim = 100;
 
     readonly TpqClient _client = queue.Client;
-    readonly Failures _failures = new(queue.Client, queue.Name, options);
+    readonly Failures _failures = new(queue.Client, options);
 
     public async Task RunAsync(CancellationToken stop, CancellationToken graceIsOver)
     {
-        using var waiter = new Waiter(_client, state, obeysPause: true);
+        using var waiter = new Waiter(_client, queue.State, obeysPause: true);
         using var room = new SemaphoreSlim(options.Concurrency);
         var handling = new HashSet<Task>();
         try
@@ -32,7 +32,7 @@ sealed class LeasedConsumer(TpqQueue queue, QueueState state, Func<TpqLease, Can
                 }
                 handling.RemoveWhere(static t => t.IsCompleted);
                 foreach (TpqLease lease in batch!)
-                    handling.Add(HandleInRoomAsync(lease, room, graceIsOver));
+                    handling.Add(HandleInRoomAsync(lease, room, stop, graceIsOver));
             }
         }
         finally
@@ -51,14 +51,14 @@ sealed class LeasedConsumer(TpqQueue queue, QueueState state, Func<TpqLease, Can
         return free;
     }
 
-    async Task HandleInRoomAsync(TpqLease lease, SemaphoreSlim room, CancellationToken graceIsOver)
+    async Task HandleInRoomAsync(TpqLease lease, SemaphoreSlim room, CancellationToken stop, CancellationToken graceIsOver)
     {
         // The next one is taken before this one has begun.
         await Task.Yield();
         try
         {
             await using (lease.ConfigureAwait(false))
-                await HandleAsync(lease, graceIsOver).ConfigureAwait(false);
+                await HandleAsync(lease, stop, graceIsOver).ConfigureAwait(false);
         }
         finally
         {
@@ -66,7 +66,7 @@ sealed class LeasedConsumer(TpqQueue queue, QueueState state, Func<TpqLease, Can
         }
     }
 
-    async Task HandleAsync(TpqLease lease, CancellationToken graceIsOver)
+    async Task HandleAsync(TpqLease lease, CancellationToken stop, CancellationToken graceIsOver)
     {
         if (_failures.HasHadItsAttempts(lease.Message))
         {
@@ -85,24 +85,24 @@ sealed class LeasedConsumer(TpqQueue queue, QueueState state, Func<TpqLease, Can
         }
         catch (Exception e)
         {
-            await FailAsync(lease, e, time.IsCancellationRequested, graceIsOver).ConfigureAwait(false);
+            await FailAsync(lease, e, time.IsCancellationRequested, isStopped: graceIsOver.IsCancellationRequested || (stop.IsCancellationRequested && e is OperationCanceledException)).ConfigureAwait(false);
         }
     }
 
-    async Task FailAsync(TpqLease lease, Exception error, bool isTimeOver, CancellationToken graceIsOver)
+    async Task FailAsync(TpqLease lease, Exception error, bool isTimeOver, bool isStopped)
     {
         if (lease.Hold.IsLost)
             _client.Logger.LeaseLost(queue.Name, lease.Message.Id);
         else if (lease.Hold.IsSettled)
             _client.Logger.FailedWhenSettled(error, queue.Name, lease.Message.Id);
         // Stopping is not an attempt.
-        else if (!graceIsOver.IsCancellationRequested)
+        else if (!isStopped)
             await _failures.SettleAsync(lease.Message, error, isTimeOver && error is OperationCanceledException, (delay, reason) => SettleAsync(lease, l => l.RetryAsync(delay, reason)),
                 reason => DieAsync(lease, reason, lease.Message.Attempts + 1)).ConfigureAwait(false);
     }
 
     Task<bool> DieAsync(TpqLease lease, string error, int attempts) =>
-        SettleAsync(lease, l => state.Leases.DeadLetterAsync(l.Hold, attempts, error, CancellationToken.None));
+        SettleAsync(lease, l => queue.State.Leases.DeadLetterAsync(l.Hold, attempts, error, CancellationToken.None));
 
     async Task<bool> SettleAsync(TpqLease lease, Func<TpqLease, Task> settle)
     {

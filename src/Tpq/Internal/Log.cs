@@ -77,6 +77,9 @@ static partial class Log
     [LoggerMessage(1212, LogLevel.Information, "Somebody has {Done} queue {Queue}")]
     public static partial void PausedOrResumed(this ILogger logger, string done, string queue);
 
+    [LoggerMessage(1213, LogLevel.Error, "The handler of queue {Queue} failed with a batch, messages {First} to {Last}; it is undone, and the {Count} messages are handled one by one")]
+    public static partial void BatchFailed(this ILogger logger, Exception exception, string queue, long first, long last, int count);
+
     [LoggerMessage(1204, LogLevel.Error, "The handler of queue {Queue} ended message {Id} without removing it, so it is back; going on in {Pause}")]
     public static partial void HandlerGaveBack(this ILogger logger, string queue, long id, TimeSpan pause);
 

@@ -25,6 +25,8 @@ sealed class OwnTransaction : IAsyncDisposable
     /// <summary>Whether there is a savepoint before what the handler does.</summary>
     bool _isLent;
 
+    bool _wasLost;
+
     OwnTransaction(TpqClient client, NpgsqlConnection connection, NpgsqlTransaction transaction)
     {
         Client = client;
@@ -55,8 +57,8 @@ sealed class OwnTransaction : IAsyncDisposable
     /// <summary>Whether it was committed or rolled back, by us or by the user who called <see cref="Transaction"/>'s own method.</summary>
     public bool HasEnded => _ended || Connection.State != ConnectionState.Open || _transaction.HasCompleted();
 
-    /// <summary>Whether its connection has gone before it ended.</summary>
-    public bool IsLost => !_ended && Connection.State != ConnectionState.Open;
+    /// <summary>Whether its connection has gone before it ended, or while it did.</summary>
+    public bool IsLost => _wasLost || (!_ended && Connection.State != ConnectionState.Open);
 
     /// <summary>Whether its commit carries the next take; see <see cref="Successor"/>.</summary>
     public bool TakesNext { get; set; }
@@ -188,7 +190,7 @@ sealed class OwnTransaction : IAsyncDisposable
 
     void ThrowIfEnded()
     {
-        if (IsLost)
+        if (!_ended && IsLost)
             throw new TpqException("The connection was lost or closed: all writes are undone, and what was taken is back.");
         if (HasEnded)
             throw new InvalidOperationException("It was committed or given back already.");
@@ -212,6 +214,7 @@ sealed class OwnTransaction : IAsyncDisposable
         }
         finally
         {
+            _wasLost = Connection.State != ConnectionState.Open;
             if (Successor is null)
                 await ReleaseAsync().ConfigureAwait(false);
         }

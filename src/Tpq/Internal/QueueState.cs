@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Npgsql;
 
 namespace Tpq.Internal;
 
@@ -34,4 +35,15 @@ sealed class QueueState
 
     /// <summary>Whether the dead letter queue has once been seen.</summary>
     public bool HasDeadLetters { get; set; }
+
+    /// <summary>Whether a message is in the queue, in hand or not.</summary>
+    public async Task<bool> IsThereAsync(TpqClient client, long id)
+    {
+        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(CancellationToken.None).ConfigureAwait(false);
+        await using var _ = connection.ConfigureAwait(false);
+        var command = new NpgsqlCommand(Sql.IsThere, connection);
+        await using var __ = command.ConfigureAwait(false);
+        command.Parameters.Add(new NpgsqlParameter<long> { TypedValue = id });
+        return (bool)(await command.ExecuteScalarAsync(CancellationToken.None).ConfigureAwait(false))!;
+    }
 }

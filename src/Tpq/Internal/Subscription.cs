@@ -49,6 +49,13 @@ sealed class Subscription : IDisposable
     /// <summary>Whether it was rung for this message, and for no other.</summary>
     public bool WasToldOf(long id) => _only == id;
 
+    /// <summary>Hands a ring on, if there is one.</summary>
+    public void PassOn()
+    {
+        if (OwesLook)
+            _queue.Sleepers.WakeOne();
+    }
+
     public void HasLooked() => _owesLook = false;
 
     /// <summary>Returns at the next ring, or at once at one that came since the last call, or when the time is up (MaxValue: never).</summary>

@@ -58,6 +58,22 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true, 
         _sleepsFirst = found is null && _subscription is not null && queue.Head.IsPlain;
     }
 
+    /// <summary>One look, which need not be to the end. For who sleeps by himself.</summary>
+    public async Task<T?> LookAsync<T>(Func<bool, CancellationToken, Task<T?>> look, Func<T, long> firstId, CancellationToken cancellationToken)
+        where T : class
+    {
+        queue.Later.Touch();
+        if (obeysPause && queue.Later.IsPaused)
+            return null;
+        T? found = await look(false, cancellationToken).ConfigureAwait(false);
+        client.HasReachedDatabase = true;
+        _subscription?.Looked(found is null ? null : firstId(found));
+        return found;
+    }
+
+    /// <summary>A ring upon which nobody will look soon is for somebody else.</summary>
+    public void PassOn() => _subscription?.PassOn();
+
     public void Dispose() => _subscription?.Dispose();
 
     async Task<T?> LoopAsync<T>(
@@ -111,7 +127,7 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true, 
     }
 
     /// <summary>Returns when a look is worth while, or the time is up.</summary>
-    async Task SleepAsync(TimeSpan left, CancellationToken cancellationToken)
+    public async Task SleepAsync(TimeSpan left, CancellationToken cancellationToken)
     {
         if (!hearsRings)
         {

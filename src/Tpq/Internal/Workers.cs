@@ -4,7 +4,7 @@ namespace Tpq.Internal;
 static class Workers
 {
     /// <param name="client">The client.</param>
-    /// <param name="queue">The queue.</param>
+    /// <param name="queues">The queues.</param>
     /// <param name="options">The grace.</param>
     /// <param name="count">How many workers.</param>
     /// <param name="work">
@@ -12,19 +12,21 @@ static class Workers
     /// </param>
     /// <param name="stop">Stops them.</param>
     public static async Task RunAsync(
-        TpqClient client, QueueState queue, TpqConsumeOptions options, int count, Func<CancellationToken, CancellationToken, Task> work, CancellationToken stop)
+        TpqClient client, IReadOnlyList<QueueState> queues, TpqConsumeOptions options, int count, Func<CancellationToken, CancellationToken, Task> work, CancellationToken stop)
     {
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(stop);
         using var graceIsOver = new CancellationTokenSource(Timeout.InfiniteTimeSpan, client.Time);
         TimeSpan grace = options.Grace;
         // The clock of the grace starts with the stop.
         using CancellationTokenRegistration registration = stopping.Token.UnsafeRegister(_ => graceIsOver.CancelAfter(grace), null);
-        client.Logger.ConsumerStarted(queue.Name.Queue);
+        string names = string.Join(", ", queues.Select(static q => q.Name.Queue));
+        client.Logger.ConsumerStarted(names);
         // A queue may be paused, and it is not to be found out after the first message.
-        await ((Task)queue.Later.BringAsync(stop)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        foreach (QueueState queue in queues)
+            await ((Task)queue.Later.BringAsync(stop)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         Task[] workers = [.. Enumerable.Range(0, count).Select(_ => WorkAsync())];
         await Task.WhenAll(workers).ConfigureAwait(false);
-        client.Logger.ConsumerStopped(queue.Name.Queue);
+        client.Logger.ConsumerStopped(names);
 
         async Task WorkAsync()
         {
