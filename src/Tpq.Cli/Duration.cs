@@ -39,7 +39,7 @@ static class Duration
         if (TryParse(text) is { } time && time >= least && time <= most)
             return time;
         string atLeast = least > TimeSpan.Zero ? string.Create(CultureInfo.InvariantCulture, $"at least {least.TotalSeconds} s, ") : "";
-        result.AddError(string.Create(CultureInfo.InvariantCulture, $"{name}={text} is no time for it: {Forms}; {atLeast}at most {most.TotalDays:N0} days."));
+        result.AddError(string.Create(CultureInfo.InvariantCulture, $"{name}={text} is no time: {Forms}; {atLeast}at most {most.TotalDays:N0} days."));
         return null;
     }
 }

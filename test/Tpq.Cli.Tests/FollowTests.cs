@@ -78,10 +78,10 @@ public sealed class FollowTests(Server server) : CommandTest(server)
     [Theory]
     [InlineData("--concurrency is for a command", "consume", "orders", "--concurrency=2", "--", "cat")]
     [InlineData("--max-attempts is for a command", "consume", "orders", "--follow", "--max-attempts=2")]
-    [InlineData("--lease=10ms is no time for it", "consume", "orders", "--follow", "--lease=10ms", "--", "cat")]
+    [InlineData("--lease=10ms is no time", "consume", "orders", "--follow", "--lease=10ms", "--", "cat")]
     [InlineData("--lease takes from one queue", "consume", "a", "b", "--follow", "--lease=10s", "--", "cat")]
     [InlineData("--concurrency: \"0\" is not", "consume", "orders", "--follow", "--concurrency=0", "--", "cat")]
-    [InlineData("--backoff=soon is no time for it", "consume", "orders", "--follow", "--backoff=soon", "--", "cat")]
+    [InlineData("--backoff=soon is no time", "consume", "orders", "--follow", "--backoff=soon", "--", "cat")]
     public async Task WhatMakesNoSense_IsRefused(string says, params string[] line)
     {
         Ended ended = (await RunAsync(line)).With(2);

@@ -20,7 +20,7 @@ public sealed partial class SecurityTests(Server server) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        Assert.Equal(3, Blocks.Count);
+        Assert.Equal(4, Blocks.Count);
         await ExecuteAsync(Blocks[0].Text);
         foreach (string role in Roles)
             await ExecuteAsync($"ALTER ROLE {role} LOGIN PASSWORD '{Password}'");
@@ -90,6 +90,35 @@ public sealed partial class SecurityTests(Server server) : IAsyncLifetime
             await batch!.CommitAsync(Token);
         }
         Assert.Equal(["1", "2", "3", "5"], taken);
+    }
+
+    [Fact]
+    public async Task AConsumerThatRetries_Leases_AndBuries_NeedsWhatThePageSays()
+    {
+        await OrdersOf(Owner).Client.Queue("orders_dead").CreateAsync(cancellationToken: Token);
+        TpqQueue consumer = OrdersOf(Consumer);
+        await RefusedAsync(() => RetryAsync(consumer), () => consumer.LeaseAsync(1, TimeSpan.FromMinutes(1), cancellationToken: Token), () => consumer.PauseAsync(Token));
+        await ExecuteAsync($"SET ROLE {Owner}; {Blocks[2].Text}; RESET ROLE");
+        await RetryAsync(consumer);
+        Assert.True(await consumer.PauseAsync(Token));
+        Assert.True(await consumer.ResumeAsync(Token));
+        await using TpqLeaseBatch leases = (await consumer.LeaseAsync(2, TimeSpan.FromMinutes(1), cancellationToken: Token))!;
+        await leases[0].RetryAsync(TimeSpan.FromHours(1), "later", Token);
+        await RefusedAsync(() => leases[1].DeadLetterAsync("why", Token));
+        await ExecuteAsync($"SET ROLE {Owner}; {Blocks[3].Text}; RESET ROLE");
+        await leases[1].DeadLetterAsync("why", Token);
+        Assert.Equal(1, await OrdersOf(Owner).Client.Queue("orders_dead").CountAsync(Token));
+        // A message that was in hand before is counted in advance, and given back with the count that it had.
+        await consumer.Client.DataSource.CreateCommand("BEGIN; DELETE FROM queues.tpq_orders; ROLLBACK").ExecuteNonQueryAsync(Token);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        await OrdersOf(Owner).PutAsync("9", Token);
+        await consumer.ConsumeAsync(async (_, _) => await stop.CancelAsync(), cancellationToken: stop.Token);
+    }
+
+    static async Task RetryAsync(TpqQueue queue)
+    {
+        await using TpqDelivery delivery = (await queue.GetAsync(cancellationToken: Token))!;
+        await delivery.RetryAsync(TimeSpan.FromHours(1), cancellationToken: Token);
     }
 
     [Fact]

@@ -64,6 +64,34 @@ public sealed class ServerFaultTests
     }
 
     [Fact]
+    public async Task TheMarkOfADeath_OutlivesACrash_OnceItIsOnDisk_AndIsTakenAwayByFreezing()
+    {
+        await using EmbeddedPostgres server = await EmbeddedPostgres.StartAsync(cancellationToken: Token);
+        await using (var client = new TpqClient(server.Url))
+        {
+            TpqQueue queue = client.Queue("orders");
+            await queue.CreateAsync(cancellationToken: Token);
+            await queue.PutManyAsync(["1", "2"], Token);
+            await using TpqDelivery held = (await queue.GetAsync(cancellationToken: Token))!;
+            await ExecuteAsync(client, "CHECKPOINT");
+            await server.KillAsync(Token);
+        }
+        await server.StartAgainAsync(Token);
+        await using var later = new TpqClient(server.Url);
+        await using (TpqBatch batch = (await later.Queue("orders").GetManyAsync(5, cancellationToken: Token))!)
+            Assert.Equal([true, false], batch.Select(m => m.IsSuspect));
+        await ExecuteAsync(later, "VACUUM (FREEZE) tpq_orders");
+        await using (TpqBatch batch = (await later.Queue("orders").GetManyAsync(5, cancellationToken: Token))!)
+            Assert.Equal([false, false], batch.Select(m => m.IsSuspect));
+    }
+
+    static async Task ExecuteAsync(TpqClient client, string sql)
+    {
+        await using NpgsqlCommand command = client.DataSource.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync(Token);
+    }
+
+    [Fact]
     public async Task AnUnreachableDatabase_IsAnError_AtTheFirstUse_HoweverLongTheWait()
     {
         await using var client = new TpqClient("postgresql://u:p@127.0.0.1:1/d");

@@ -10,9 +10,9 @@ sealed partial class Pgbench(PostgresProgram program)
     /// <summary>Longer than any measurement: it is stopped when that is over.</summary>
     const int UntilStopped = 3600;
 
-    /// <summary>Transactions of one client a second, without the time to connect.</summary>
-    public async Task<double> RateAsync(string script, Window window, CancellationToken cancellationToken) =>
-        Rate(await RunAsync(script, 1, ["-T", Seconds(window.Total)], cancellationToken));
+    /// <summary>Transactions a second, without the time to connect.</summary>
+    public async Task<double> RateAsync(string script, Window window, CancellationToken cancellationToken, int clients = 1) =>
+        Rate(await RunAsync(script, clients, ["-T", Seconds(window.Total)], cancellationToken));
 
     /// <summary>Runs a script a number of times, by one client.</summary>
     public Task RunCountAsync(string script, int count, CancellationToken cancellationToken) =>

@@ -15,5 +15,6 @@ static class ScenarioCatalog
         new Footprint(conditions),
         new SteadyState(conditions),
         new Starts(conditions),
+        new CostOfSafety(conditions),
     ];
 }

@@ -3,7 +3,7 @@ namespace Tpq.Cli.Demo;
 /// <summary>Consumers that work at the same time until every message is done.</summary>
 sealed class Workers(Session session, TpqQueue queue, Ledger ledger, int consumers, long expected)
 {
-    static readonly TpqConsumeOptions Options = new() { Backoff = TimeSpan.FromMilliseconds(200) };
+    static readonly TpqConsumeOptions Options = new() { Backoff = TimeSpan.FromMilliseconds(400) };
 
     readonly long[] _done = new long[consumers];
     long _finished;
@@ -38,7 +38,7 @@ sealed class Workers(Session session, TpqQueue queue, Ledger ledger, int consume
         await ledger.WriteAsync(delivery, order, consumer, cancellationToken);
         if (delivery.Message.Id >= expected / 2 && Interlocked.CompareExchange(ref _failed, delivery.Message.Id, 0) == 0)
         {
-            session.Say($"Consumer {consumer} has written order {order.Number} and fails: its write is undone, and the message is back.");
+            session.Say($"Consumer {consumer} has written order {order.Number} and fails: its write is undone, and it is tried again later.");
             throw new InvalidOperationException("A failure for the demonstration.");
         }
         await delivery.CommitAsync(CancellationToken.None);

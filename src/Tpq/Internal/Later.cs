@@ -34,8 +34,6 @@ sealed class Later(QueueState queue, TpqClient client)
     /// <summary>How long a transaction may be open that puts something which is due at once, and is still found without a look from the front.</summary>
     static readonly TimeSpan LateCommits = TimeSpan.FromMinutes(1);
 
-    static readonly TimeSpan LongSweep = TimeSpan.FromMilliseconds(50);
-
     static readonly DateTime Front = DateTime.SpecifyKind(DateTime.MinValue, DateTimeKind.Utc);
 
     readonly Lock _gate = new();
@@ -107,7 +105,7 @@ sealed class Later(QueueState queue, TpqClient client)
     }
 
     /// <summary>The question as a statement for the listener's rounds; null where it is not to be asked there.</summary>
-    public NpgsqlBatchCommand? RoundsQuestion => _exists && _sweeps.LastTook < LongSweep ? Question(_sweeps.IsDue ? Front : _position) : null;
+    public NpgsqlBatchCommand? RoundsQuestion => _exists ? Question(_position) : null;
 
     /// <summary>The answer to it.</summary>
     public async Task HearAsync(NpgsqlDataReader reader)

@@ -68,7 +68,14 @@ sealed class Leases(QueueState queue, TpqClient client)
     }
 
     public Task RetryAsync(LeaseHold hold, TimeSpan delay, string? error, CancellationToken cancellationToken) =>
-        EndAsync([hold], () => PutBackAsync(hold, delay, failures: 1, DeadLetters.WithError(hold.Message.Utf8Headers, error), cancellationToken));
+        EndAsync([hold], () =>
+        {
+            byte[]? headers = DeadLetters.WithError(hold.Message.Utf8Headers, error);
+            NpgsqlBatchCommand put = Of(queue.Sql.RetryLeased, hold);
+            put.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = delay });
+            put.Parameters.Add(new NpgsqlParameter { Value = headers is null ? DBNull.Value : headers, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Json });
+            return RunAsync(put, hold, cancellationToken);
+        });
 
     public Task DeadLetterAsync(LeaseHold hold, int attempts, string error, CancellationToken cancellationToken) => EndAsync([hold], async () =>
     {
@@ -92,18 +99,26 @@ sealed class Leases(QueueState queue, TpqClient client)
     /// <summary>Gives back what is still held. Whatever goes wrong, the leases run out.</summary>
     public async Task ReleaseAsync(LeaseHold[] holds)
     {
-        foreach (LeaseHold hold in holds)
+        LeaseHold[] held;
+        lock (_gate)
         {
-            try
+            held = [.. holds.Where(h => !h.IsSettled && _held.Remove(h))];
+            foreach (LeaseHold hold in held)
+                hold.IsSettled = true;
+        }
+        try
+        {
+            foreach (LeaseHold[] some in held.Chunk(MostAtOnce))
             {
-                if (!hold.IsSettled)
-                    await EndAsync([hold], () => PutBackAsync(hold, TimeSpan.Zero, failures: 0, hold.Message.Utf8Headers, CancellationToken.None)).ConfigureAwait(false);
+                var release = new NpgsqlBatchCommand(queue.Sql.ReleaseLeased) { Parameters = { Ids(some), Numbers(some) } };
+                await OwnTransaction.RunAsync(client, release, CancellationToken.None).ConfigureAwait(false);
             }
-            catch (Exception)
-            {
-                lock (_gate)
-                    _held.Remove(hold);
-            }
+            if (held.Length > 0)
+                queue.Later.Ask();
+        }
+        catch (Exception)
+        {
+            // They are not renewed any more.
         }
     }
 
@@ -189,15 +204,6 @@ sealed class Leases(QueueState queue, TpqClient client)
             hold.Lose();
         if (lost.Length > 0)
             throw new TpqLeaseLostException(queue.Name.Queue, lost[0].Message.Id);
-    }
-
-    Task PutBackAsync(LeaseHold hold, TimeSpan delay, int failures, byte[]? headers, CancellationToken cancellationToken)
-    {
-        NpgsqlBatchCommand put = Of(queue.Sql.PutBackLeased, hold);
-        put.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = delay });
-        put.Parameters.Add(new NpgsqlParameter<int> { TypedValue = failures });
-        put.Parameters.Add(new NpgsqlParameter { Value = headers is null ? DBNull.Value : headers, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Json });
-        return RunAsync(put, hold, cancellationToken);
     }
 
     async Task RunAsync(NpgsqlBatchCommand statement, LeaseHold hold, CancellationToken cancellationToken)

@@ -134,12 +134,24 @@ sealed class Sql(QueueName name)
     public string CompleteLeased => field ??=
         $"DELETE FROM {name.Later} l USING unnest($1::bigint[], $2::uuid[]) m(id, lease) WHERE l.id = m.id AND l.lease = m.lease RETURNING l.id";
 
-    /// <summary>Ends the lease of message $1 under the number $2: it is due after $3, has $4 attempts more, and headers $5. Locks and index as <see cref="CompleteLeased"/>.</summary>
-    public string PutBackLeased => field ??=
+    /// <summary>
+    /// Ends the lease of message $1 under the number $2 by a failure: it is due after $3, and has headers $4. 1, or no row where it is not there. Locks and index as
+    /// <see cref="CompleteLeased"/>.
+    /// </summary>
+    public string RetryLeased => field ??=
         $"""
         WITH put AS (
-            UPDATE {name.Later} SET due_at = clock_timestamp() + $3, attempts = attempts + $4, headers = $5, lease = NULL WHERE id = $1 AND lease = $2 RETURNING id)
-        SELECT id, ({RingLater}) FROM put
+            UPDATE {name.Later} SET due_at = clock_timestamp() + $3, attempts = attempts + 1, headers = $4, lease = NULL WHERE id = $1 AND lease = $2 RETURNING id)
+        SELECT 1::bigint, ({RingLater}) FROM put
+        """;
+
+    /// <summary>Ends the leases of the messages $1 under the numbers $2 as if they had not been: they are due at once. How many there were. Locks and index as <see cref="CompleteLeased"/>.</summary>
+    public string ReleaseLeased => field ??=
+        $"""
+        WITH put AS (
+            UPDATE {name.Later} l SET due_at = clock_timestamp(), lease = NULL FROM unnest($1::bigint[], $2::uuid[]) m(id, lease)
+            WHERE l.id = m.id AND l.lease = m.lease RETURNING l.id)
+        SELECT count(*), ({RingLater}) FROM put
         """;
 
     /// <summary>Moves the message $1 of another queue, leased under the number $2, into this one, as a dead letter with headers $3. Locks and index as <see cref="CompleteLeased"/>.</summary>

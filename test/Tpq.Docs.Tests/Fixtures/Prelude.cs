@@ -15,6 +15,12 @@ public static class Prelude
 
     public static TpqQueue orders { get; set; } = null!;
 
+    /// <summary>A handler of one's own.</summary>
+    public static Task HandleAsync(TpqDelivery delivery, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>Long work.</summary>
+    public static Task<byte[]> PrintAsync(TpqMessage message, CancellationToken cancellationToken) => Task.FromResult(message.Utf8Json.ToArray());
+
     /// <summary>Stops consumers.</summary>
     public static CancellationToken stop { get; set; }
 
