@@ -140,7 +140,7 @@ public sealed class PrivateServerTests(Server server) : CommandTest(server)
         string[] lines = ended.Output.TrimEnd('\n').Split('\n');
         Assert.Matches("^put +done +done twice +lost +waiting$", lines[0]);
         Assert.Matches("^400 +400 +0 +0 +0$", lines[1]);
-        Assert.Contains("and fails: its write is undone, and the message is back.", ended.Error);
+        Assert.Contains("and fails: its write is undone, and it is tried again later.", ended.Error);
         Assert.Matches("Consumer [0-9] has got order [0-9]+ again, and has done it.", ended.Error);
         Assert.Contains("Every order is done, and none twice.", ended.Error);
     }

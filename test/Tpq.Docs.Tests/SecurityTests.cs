@@ -109,9 +109,9 @@ public sealed partial class SecurityTests(Server server) : IAsyncLifetime
         await leases[1].DeadLetterAsync("why", Token);
         Assert.Equal(1, await OrdersOf(Owner).Client.Queue("orders_dead").CountAsync(Token));
         // A message that was in hand before is counted in advance, and given back with the count that it had.
-        await consumer.Client.DataSource.CreateCommand("BEGIN; DELETE FROM queues.tpq_orders; ROLLBACK").ExecuteNonQueryAsync(Token);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
         await OrdersOf(Owner).PutAsync("9", Token);
+        await (await consumer.GetAsync(cancellationToken: Token))!.DisposeAsync();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
         await consumer.ConsumeAsync(async (_, _) => await stop.CancelAsync(), cancellationToken: stop.Token);
     }
 

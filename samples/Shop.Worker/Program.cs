@@ -1,0 +1,11 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Shop;
+using Shop.Worker;
+
+HostApplicationBuilder builder = Host.CreateApplicationBuilder(args);
+builder.Services.AddShop().AddConsumer<ShipOrder, OrderPlaced>(ShopDatabase.Queue, ShopJson.Default.OrderPlaced);
+
+IHost host = builder.Build();
+await ShopDatabase.CreateTablesAsync(host.Services);
+await host.RunAsync();
