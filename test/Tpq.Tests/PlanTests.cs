@@ -68,6 +68,32 @@ public sealed class PlanTests(Server server) : DatabaseTest(server)
             await IsIndexScanAsync(connection, name);
     }
 
+    /// <summary>Whatever is sent often is parsed once for each connection.</summary>
+    [Fact]
+    public async Task TakesAndLeases_ArePreparedOnce()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutManyAsync(Enumerable.Range(1, 100).Select(i => $"{i}"), Token);
+        await using TpqClient client = NewClient("Maximum Pool Size=1");
+        TpqQueue own = client.Queue("orders");
+        for (int i = 0; i < 12; i++)
+        {
+            // Given back, it is a known id, and taken carefully.
+            await (await own.GetAsync(cancellationToken: Token))!.DisposeAsync();
+            await using (TpqBatch batch = (await own.GetManyAsync(2, cancellationToken: Token))!)
+                await batch.CommitAsync(Token);
+            TpqLeaseBatch leases = (await own.LeaseAsync(2, TimeSpan.FromMinutes(1), cancellationToken: Token))!;
+            await leases.CompleteAsync(Token);
+        }
+        await using NpgsqlConnection connection = await client.DataSource.OpenConnectionAsync(Token);
+        Assert.Equal("", await ScalarAsync<string>(connection,
+            """
+            SELECT coalesce(string_agg(left(statement, 60) || ': ' || generic_plans + custom_plans, E'\n'), '') FROM pg_prepared_statements
+            WHERE statement ~ '^(WITH known|DELETE)' AND generic_plans + custom_plans < 6
+            """));
+        Assert.InRange(await ScalarAsync<long>(connection, "SELECT count(*) FROM pg_prepared_statements WHERE statement ~ '^(WITH known|DELETE)'"), 3, 8);
+    }
+
     /// <summary>What DDL cannot steer: a table whose filler was truncated away. There a plan of the client's own is replaced when it turns out slow.</summary>
     [Fact]
     public async Task ABadPlan_IsMadeAnew_WhenATakeIsSlow()

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Npgsql;
 using Tpq.Bench.Floor;
 using Tpq.Bench.Measuring;
@@ -8,7 +9,7 @@ namespace Tpq.Bench.Scenarios;
 /// <summary>What it costs that a failed handler can be undone and its message kept, that a death is noticed, and that no connection is held: each beside the same without it.</summary>
 sealed class CostOfSafety(Conditions conditions) : Scenario(conditions)
 {
-    const string Queue = "safety", Table = $"tpq_{Queue}", Bare = "bare: delete and a row", Held = "tpq: held";
+    const string Name = "safety", Bare = "bare: delete and a row", Held = "tpq: held";
     const int Many = 100;
 
     static readonly int[] Clients = [1, 8];
@@ -23,52 +24,53 @@ sealed class CostOfSafety(Conditions conditions) : Scenario(conditions)
         + $"one and completed in the transaction of the row; leased {Many} at a time and completed so; and {Many} leased and completed together, and held together, with {Many} rows. Messages a second.";
 
     public override IReadOnlyList<Table> Tables { get; } =
-        [new("Messages a second", [.. Clients.Select(n => Column.Of(Name(n)))], Bare, Held)];
+        [new("Messages a second", [.. Clients.Select(n => Report.Column.Of(Column(n)))], Bare, Held)];
 
     public override IReadOnlyList<Chart> Charts { get; } =
-        [new("safety", "What retries, marks and leases cost", "messages a second", [.. Clients.Select(Name)])];
+        [new("safety", "What retries, marks and leases cost", "messages a second", [.. Clients.Select(Column)])];
 
     public override async Task RunAsync(ScenarioRun run, CancellationToken cancellationToken)
     {
-        await using Database database = await run.Server.CreateDatabaseAsync(Queue, cancellationToken);
-        NpgsqlConnectionStringBuilder settings = database.ConnectionString(Queue);
+        await using Database database = await run.Server.CreateDatabaseAsync(Name, cancellationToken);
+        NpgsqlConnectionStringBuilder settings = database.ConnectionString(Name);
         (settings.MaxAutoPrepare, settings.NoResetOnClose) = (32, true);
         await using var client = new TpqClient(settings.ConnectionString);
-        TpqQueue queue = client.Queue(Queue);
         await database.ExecuteAsync("CREATE TABLE ledger (message bigint)", cancellationToken);
         var pgbench = new Pgbench(new PostgresProgram("pgbench", run.Server.BinDirectory, database));
-        (string Name, Func<int, Task<double>> RateAsync)[] variants =
+        (string Name, Func<TpqQueue, int, Task<double>> RateAsync)[] variants =
         [
-            (Bare, n => pgbench.RateAsync(Script(Take(careful: false)), Conditions.Window, cancellationToken, n)),
-            ("bare: with a savepoint", n => pgbench.RateAsync(Script(Take(careful: false) + "SAVEPOINT tpq_handler;\n"), Conditions.Window, cancellationToken, n)),
-            ("bare: that reads the mark", n => pgbench.RateAsync(Script(Take(careful: true)), Conditions.Window, cancellationToken, n)),
-            (Held, n => Load.RateAsync(n, Conditions.Window, () => HeldAsync(queue), cancellationToken)),
-            ("tpq: leased one by one", n => Load.RateAsync(n, Conditions.Window, () => LeasedAsync(queue, 1, together: false), cancellationToken)),
-            ($"tpq: leased {Many} at a time", n => Load.RateAsync(n, Conditions.Window, () => LeasedAsync(queue, Many, together: false), cancellationToken)),
-            ($"tpq: {Many} leased and completed together", n => Load.RateAsync(n, Conditions.Window, () => LeasedAsync(queue, Many, together: true), cancellationToken)),
-            ($"tpq: {Many} held together", n => Load.RateAsync(n, Conditions.Window, () => HeldTogetherAsync(queue), cancellationToken)),
+            (Bare, (queue, n) => pgbench.RateAsync(Script(Take(queue, careful: false)), Conditions.Window, cancellationToken, n)),
+            ("bare: with a savepoint", (queue, n) => pgbench.RateAsync(Script(Take(queue, careful: false) + "SAVEPOINT tpq_handler;\n"), Conditions.Window, cancellationToken, n)),
+            ("bare: that reads the mark", (queue, n) => pgbench.RateAsync(Script(Take(queue, careful: true)), Conditions.Window, cancellationToken, n)),
+            (Held, (queue, n) => Load.RateAsync(n, Conditions.Window, () => HeldAsync(queue), cancellationToken)),
+            ("tpq: leased one by one", (queue, n) => Load.RateAsync(n, Conditions.Window, () => LeasedAsync(queue, 1, together: false), cancellationToken)),
+            ($"tpq: leased {Many} at a time", (queue, n) => Load.RateAsync(n, Conditions.Window, () => LeasedAsync(queue, Many, together: false), cancellationToken)),
+            ($"tpq: {Many} leased and completed together", (queue, n) => Load.RateAsync(n, Conditions.Window, () => LeasedAsync(queue, Many, together: true), cancellationToken)),
+            ($"tpq: {Many} held together", (queue, n) => Load.RateAsync(n, Conditions.Window, () => HeldTogetherAsync(queue), cancellationToken)),
         ];
         run.Expect(Conditions.Rounds * Clients.Length * variants.Length);
+        int number = 0;
         for (int round = 0; round < Conditions.Rounds; round++)
             foreach (int clients in Clients)
                 foreach (int i in Enumerable.Range(0, variants.Length))
                 {
-                    (string name, Func<int, Task<double>> rateAsync) = variants[(i + round) % variants.Length];
-                    run.Begin($"{name}, {Name(clients)}, round {round + 1}");
-                    await RenewAsync(database, queue, cancellationToken);
-                    run.Record(new Value(Name(clients), await rateAsync(clients)), name, round);
+                    (string name, Func<TpqQueue, int, Task<double>> rateAsync) = variants[(i + round) % variants.Length];
+                    run.Begin($"{name}, {Column(clients)}, round {round + 1}");
+                    // Under a new name, so that nothing that the client remembers of the former queue is about this one.
+                    TpqQueue queue = client.Queue(string.Create(CultureInfo.InvariantCulture, $"{Name}{number++}"));
+                    await FillAsync(database, queue, cancellationToken);
+                    run.Record(new Value(Column(clients), await rateAsync(queue, clients)), name, round);
+                    await queue.DropAsync(cancellationToken);
                     run.End();
                 }
     }
 
-    async Task RenewAsync(Database database, TpqQueue queue, CancellationToken cancellationToken)
+    async Task FillAsync(Database database, TpqQueue queue, CancellationToken cancellationToken)
     {
-        if (await queue.ExistsAsync(cancellationToken))
-            await queue.DropAsync(cancellationToken);
         await queue.CreateAsync(cancellationToken: cancellationToken);
         await database.ExecuteAsync("TRUNCATE ledger", cancellationToken);
         long enough = (long)(Conditions.Window.Total.TotalSeconds + 1) * 40_000;
-        await database.FillAsync($"INSERT INTO {Table} (data) SELECT '{Payload.Plain}'::json FROM generate_series(1, {enough})", cancellationToken);
+        await database.FillAsync($"INSERT INTO {TableOf(queue)} (data) SELECT '{Payload.Plain}'::json FROM generate_series(1, {enough})", cancellationToken);
         await database.SettleAsync(cancellationToken);
     }
 
@@ -127,20 +129,22 @@ sealed class CostOfSafety(Conditions conditions) : Scenario(conditions)
 
     static string Script(string take) => $"BEGIN;\n{take}INSERT INTO ledger VALUES (:last);\nCOMMIT;\n";
 
-    static string Take(bool careful)
+    static string Take(TpqQueue queue, bool careful)
     {
-        const string First = $"SELECT id FROM {Table} WHERE id > :last ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1";
+        string table = TableOf(queue), first = $"SELECT id FROM {table} WHERE id > :last ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1";
         return careful
             ? $"""
-              WITH picked AS MATERIALIZED (SELECT id, xmax FROM {Table} WHERE id > :last ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1)
-              DELETE FROM {Table} WHERE id = (SELECT id FROM picked) RETURNING id AS last, id = ANY (ARRAY(SELECT id FROM picked WHERE xmax <> 0)) AS suspect \gset
+              WITH picked AS MATERIALIZED (SELECT id, xmax FROM {table} WHERE id > :last ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1)
+              DELETE FROM {table} WHERE id = (SELECT id FROM picked) RETURNING id AS last, id = ANY (ARRAY(SELECT id FROM picked WHERE xmax <> 0)) AS suspect \gset
 
               """
             : $"""
-              DELETE FROM {Table} WHERE id = ({First}) RETURNING id AS last \gset
+              DELETE FROM {table} WHERE id = ({first}) RETURNING id AS last \gset
 
               """;
     }
 
-    static string Name(int clients) => clients == 1 ? "1 consumer" : $"{clients} consumers";
+    static string TableOf(TpqQueue queue) => $"tpq_{queue.Name}";
+
+    static string Column(int clients) => clients == 1 ? "1 consumer" : $"{clients} consumers";
 }
