@@ -38,6 +38,11 @@ public sealed class TpqDelivery : IAsyncDisposable
     /// <summary>Whether it was committed or given back, by whichever way.</summary>
     internal bool HasEnded => Held.HasEnded;
 
+    /// <summary>
+    /// Set while a container disposes the scope of the handler: it disposes whatever it has injected, and this the consumer has yet to settle.
+    /// </summary>
+    internal bool IsKept { get; set; }
+
     /// <summary>Removes the message and commits what was written in <see cref="Transaction"/>, both or neither.</summary>
     /// <param name="cancellationToken">
     /// Looked at before COMMIT is sent, never after: a cancelled COMMIT may have happened. There is no timeout.
@@ -99,5 +104,5 @@ public sealed class TpqDelivery : IAsyncDisposable
     }
 
     /// <summary>Gives the message back at its old place, unless it was committed: at once, all writes undone. Never throws.</summary>
-    public ValueTask DisposeAsync() => Held.DisposeAsync();
+    public ValueTask DisposeAsync() => IsKept ? ValueTask.CompletedTask : Held.DisposeAsync();
 }

@@ -34,6 +34,9 @@ public sealed class TpqLease : IAsyncDisposable
 
     internal LeaseHold Hold => _hold;
 
+    /// <summary>As <see cref="TpqDelivery.IsKept"/>.</summary>
+    internal bool IsKept { get; set; }
+
     /// <summary>Removes the message, in a transaction of its own.</summary>
     /// <param name="cancellationToken">Looked at before anything is sent, never after. There is no timeout.</param>
     /// <exception cref="TpqLeaseLostException">The lease was lost. The message is not removed.</exception>
@@ -88,5 +91,9 @@ public sealed class TpqLease : IAsyncDisposable
     }
 
     /// <summary>Gives the message back, unless it was settled or lost: at once, uncounted. Never throws: if the server is not reached, the lease runs out.</summary>
-    public async ValueTask DisposeAsync() => await _leases.ReleaseAsync([_hold]).ConfigureAwait(false);
+    public async ValueTask DisposeAsync()
+    {
+        if (!IsKept)
+            await _leases.ReleaseAsync([_hold]).ConfigureAwait(false);
+    }
 }

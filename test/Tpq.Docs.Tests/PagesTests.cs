@@ -6,7 +6,7 @@ namespace Tpq.Docs.Tests;
 public sealed partial class PagesTests
 {
     /// <summary>The languages whose examples are compiled or run; <c>text</c> is none.</summary>
-    static readonly string[] Languages = ["csharp", "sh", "sql", "text"];
+    static readonly string[] Languages = ["csharp", "json", "sh", "sql", "text"];
 
     public static TheoryData<string> Pages => [.. Repository.Pages];
 
