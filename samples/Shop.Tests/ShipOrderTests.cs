@@ -1,5 +1,4 @@
 using System.Text;
-using Shop;
 using Shop.Worker;
 using Tpq;
 

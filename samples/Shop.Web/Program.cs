@@ -1,4 +1,3 @@
-using Microsoft.EntityFrameworkCore;
 using Shop;
 using Tpq;
 

@@ -1,4 +1,3 @@
-using Microsoft.EntityFrameworkCore;
 using Tpq;
 
 namespace Shop.Worker;

@@ -93,7 +93,10 @@ sealed class Later(QueueState queue, TpqClient client)
     }
 
     /// <summary>Asks in the background, now or once more after what is under way.</summary>
-    public void Ask()
+    public void Ask() => _ = AskedAsync();
+
+    /// <summary>As <see cref="Ask"/>; done when what is due is moved, unless somebody else has the turn. Never fails.</summary>
+    public Task AskedAsync()
     {
         lock (_gate)
         {
@@ -101,6 +104,7 @@ sealed class Later(QueueState queue, TpqClient client)
                 _isAskedAgain = true;
             else
                 Begin();
+            return _asking!;
         }
     }
 

@@ -114,7 +114,7 @@ sealed class Leases(QueueState queue, TpqClient client)
                 await OwnTransaction.RunAsync(client, release, CancellationToken.None).ConfigureAwait(false);
             }
             if (held.Length > 0)
-                queue.Later.Ask();
+                await queue.Later.AskedAsync().ConfigureAwait(false);
         }
         catch (Exception)
         {
