@@ -6,6 +6,7 @@ using static Tpq.Docs.Tests.Fixtures.Prelude;
 namespace Tpq.Docs.Tests;
 
 /// <summary>The C# examples are run, each in the schema of the run, on the queue and the tables that they name.</summary>
+[Collection(nameof(Prelude))]
 public sealed class ExampleTests(Server server) : IAsyncLifetime
 {
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
