@@ -292,8 +292,9 @@ public sealed class LeaseTests(Server server) : DatabaseTest(server)
         await queue.PutAsync(new TpqPut("\"delayed\"") { Delay = TimeSpan.FromHours(1) }, Token);
         await ExecuteAsync($"SELECT setval('\"{Schema}\".tpq_orders_id_seq', 1, false)");
         await queue.PutManyAsync(["1", "2"], Token);
-        await using (TpqLeaseBatch leases = await LeaseAsync(queue, 5))
-            Assert.Equal("2", Assert.Single(leases).Message.Json);
+        TpqLeaseBatch leases = await LeaseAsync(queue, 5);
+        Assert.Equal("2", Assert.Single(leases).Message.Json);
+        await leases.CompleteAsync(Token);
         // Held, it is retried under a new id.
         await using (TpqDelivery delivery = (await queue.GetAsync(cancellationToken: Token))!)
             await delivery.RetryAsync(TimeSpan.FromHours(1), cancellationToken: Token);

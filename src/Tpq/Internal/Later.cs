@@ -225,13 +225,20 @@ sealed class Later(QueueState queue, TpqClient client)
         {
             TimeSpan? next = await NextAsync(after, fromFront).ConfigureAwait(false);
             if (next is null || next > TimeSpan.Zero)
-                return (moved, next);
+                return (moved, fromFront ? next : Sooner(next, _sweeps.DueIn));
             long count = await MoveAsync(after).ConfigureAwait(false);
             moved += count;
             // Somebody else has the turn, or the rows.
             if (count == 0)
                 return (moved, Interval);
         }
+    }
+
+    /// <summary>What lies before the position, since it was committed late, is found from the front: as soon as that may be.</summary>
+    static TimeSpan? Sooner(TimeSpan? next, TimeSpan sweep)
+    {
+        TimeSpan least = sweep > Interval ? sweep : Interval;
+        return next < least ? next : least;
     }
 
     /// <summary>The client's queues ask one after the other: together they would open a connection each.</summary>
@@ -279,12 +286,13 @@ sealed class Later(QueueState queue, TpqClient client)
     async Task<TimeSpan?> AnswerAsync(NpgsqlDataReader reader)
     {
         await reader.ReadAsync(client.Stopping).ConfigureAwait(false);
-        if (reader.GetDateTime(1) - LateCommits is var recently && recently > _position)
-            _position = recently;
         SetPaused(reader.GetBoolean(2));
-        if (await reader.IsDBNullAsync(0, client.Stopping).ConfigureAwait(false))
+        double seconds = await reader.IsDBNullAsync(0, client.Stopping).ConfigureAwait(false) ? double.PositiveInfinity : reader.GetDouble(0);
+        // Not past what is due and may have to be asked for once more.
+        if (seconds > 0 && reader.GetDateTime(1) - LateCommits is var recently && recently > _position)
+            _position = recently;
+        if (double.IsPositiveInfinity(seconds))
             return null;
-        double seconds = reader.GetDouble(0);
         return seconds > LongestTimer.TotalSeconds ? LongestTimer : TimeSpan.FromSeconds(seconds);
     }
 

@@ -14,14 +14,16 @@ sealed class SweepBudget(TimeProvider time)
 
     public TimeSpan LastTook { get; private set; }
 
-    public bool IsDue
+    public bool IsDue => DueIn <= TimeSpan.Zero;
+
+    public TimeSpan DueIn
     {
         get
         {
             if (_lastEnd is not { } end)
-                return true;
+                return TimeSpan.Zero;
             TimeSpan interval = LastTook * Share;
-            return time.GetElapsedTime(end) >= (interval < ShortestInterval ? ShortestInterval : interval > LongestInterval ? LongestInterval : interval);
+            return (interval < ShortestInterval ? ShortestInterval : interval > LongestInterval ? LongestInterval : interval) - time.GetElapsedTime(end);
         }
     }
 
