@@ -226,11 +226,13 @@ sealed class Later(QueueState queue, TpqClient client)
             TimeSpan? next = await NextAsync(after, fromFront).ConfigureAwait(false);
             if (next is null || next > TimeSpan.Zero)
                 return (moved, fromFront ? next : Sooner(next, _sweeps.DueIn));
-            long count = await MoveAsync(after).ConfigureAwait(false);
+            (long count, DateTime last) = await MoveAsync(after).ConfigureAwait(false);
             moved += count;
             // Somebody else has the turn, or the rows.
             if (count == 0)
                 return (moved, Interval);
+            // Else each step would walk what those before it have left behind.
+            after = last;
         }
     }
 
@@ -296,24 +298,24 @@ sealed class Later(QueueState queue, TpqClient client)
         return seconds > LongestTimer.TotalSeconds ? LongestTimer : TimeSpan.FromSeconds(seconds);
     }
 
-    async Task<long> MoveAsync(DateTime after)
+    async Task<(long Count, DateTime Last)> MoveAsync(DateTime after)
     {
         OwnTransaction own = await OwnTransaction.BeginAsync(client, client.Stopping).ConfigureAwait(false);
         await using var _ = own.ConfigureAwait(false);
         var turn = new NpgsqlCommand(queue.Sql.MoveTurn, own.Connection);
         await using var __ = turn.ConfigureAwait(false);
         if (await turn.ExecuteScalarAsync(client.Stopping).ConfigureAwait(false) is not true)
-            return 0;
+            return default;
         (long count, long first, DateTime last) = await MoveAsync(own.Connection, after).ConfigureAwait(false);
         await own.CommitAsync(client.Stopping).ConfigureAwait(false);
         if (count == 0)
-            return 0;
+            return default;
         if (last > _position)
             _position = last;
         // Others are told by the bell, and so are we where there is one.
         queue.Head.LookBackTo(first);
         queue.Sleepers.WakeOne();
-        return count;
+        return (count, last);
     }
 
     async Task<(long Count, long First, DateTime Last)> MoveAsync(NpgsqlConnection connection, DateTime after)
