@@ -68,9 +68,7 @@ public sealed class ExampleTests(Server server) : IAsyncLifetime
             """);
         await orders.PutManyAsync(["""{"Id": 6, "Item": "tea"}""", """{"Id": 7, "Item": "tea"}""", """{"Id": 8, "Item": "tea"}"""], Token);
         Task run = Snippet.RunAsync(Block.With(page, "csharp", "ConsumeAsync"));
-        // The snippet runs as it is printed, and tells nobody how far it is; `stop` ends this when it never gets there.
-        while (!await ScalarAsync<bool>("SELECT is_called FROM tries") && !run.IsCompleted)
-            await Task.Delay(TimeSpan.FromMilliseconds(20), stop);
+        await run.UntilAsync(() => ScalarAsync<bool>("SELECT is_called FROM tries"), stop);
         await _stop.CancelAsync();
         await run.WaitAsync(Patience, Token);
         Assert.Equal("6,7", await ScalarAsync<string>("SELECT string_agg(order_id::text, ',' ORDER BY order_id) FROM shipments"));
@@ -84,8 +82,7 @@ public sealed class ExampleTests(Server server) : IAsyncLifetime
     {
         await orders.PutManyAsync(["""{"Id": 6, "Item": "tea"}""", """{"Id": 7, "Item": "tea"}"""], Token);
         Task run = Snippet.RunAsync(Block.With("docs/delivery.md", "csharp", snippet));
-        while (await CountAsync(table) < 2 && !run.IsCompleted)
-            await Task.Delay(TimeSpan.FromMilliseconds(20), stop);
+        await run.UntilAsync(async () => await CountAsync(table) >= 2, stop);
         await _stop.CancelAsync();
         await run.WaitAsync(Patience, Token);
         Assert.Equal((2L, 0L, 0L), (await CountAsync(table), await orders.CountAsync(Token), await CountAsync("tpq_orders_later")));
@@ -154,8 +151,7 @@ public sealed class ExampleTests(Server server) : IAsyncLifetime
     {
         await orders.PutAsync("""{"Id": 7, "Item": "tea"}""", Token);
         Task run = Snippet.RunAsync(Block.With("docs/efcore.md", "csharp", "JoinAsync"));
-        while (await CountAsync("shipments") == 0 && !run.IsCompleted)
-            await Task.Delay(TimeSpan.FromMilliseconds(20), stop);
+        await run.UntilAsync(async () => await CountAsync("shipments") > 0, stop);
         await _stop.CancelAsync();
         await run.WaitAsync(Patience, Token);
         Assert.Equal((7L, 0L), (await ScalarAsync<long>("SELECT order_id FROM shipments"), await orders.CountAsync(Token)));

@@ -63,15 +63,12 @@ public sealed class MovingPageTests(Server server) : IAsyncLifetime
         // Four deliveries have failed already; the table refuses the fifth.
         await server.ExecuteAsync($"UPDATE {_schema}.tpq_orders SET attempts = 4");
         Task run = Snippet.RunAsync(Block.With(Page, "csharp", "ConsumeAsync"));
-        while (!run.IsCompleted && !await tpq.Queue("orders_dead").ExistsAsync(Token))
-            await Task.Delay(TimeSpan.FromMilliseconds(20), stop);
-        while (!run.IsCompleted && await tpq.Queue("orders_dead").CountAsync(Token) == 0)
-            await Task.Delay(TimeSpan.FromMilliseconds(20), stop);
+        await run.UntilAsync(() => tpq.Queue("orders_dead").ExistsAsync(Token), stop);
+        await run.UntilAsync(async () => await tpq.Queue("orders_dead").CountAsync(Token) > 0, stop);
 
         await server.ExecuteAsync($"ALTER TABLE {_schema}.shipments DROP CONSTRAINT shipments_order_id_check");
         await Snippet.RunAsync(Block.With(Page, "csharp", "dead.MoveToAsync"));
-        while (!run.IsCompleted && await ScalarAsync<long>("SELECT count(*) FROM shipments") == 0)
-            await Task.Delay(TimeSpan.FromMilliseconds(20), stop);
+        await run.UntilAsync(async () => await ScalarAsync<long>("SELECT count(*) FROM shipments") > 0, stop);
         await _stop.CancelAsync();
         await run.WaitAsync(Patience, Token);
         Assert.Equal(7, await ScalarAsync<long>("SELECT order_id FROM shipments"));
