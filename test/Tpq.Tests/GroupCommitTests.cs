@@ -82,9 +82,9 @@ public sealed class GroupCommitTests(Server server) : DatabaseTest(server)
     {
         await using Crowd crowd = await GatherAsync();
         Task<long>[] puts = [crowd.First, crowd.Queue.PutAsync(Slow, Token), crowd.Queue.PutAsync("1", Token)];
-        await KillWaitingAsync();
+        int first = await KillWaitingAsync();
         // What waited has a transaction now, which stands before the door as well.
-        await KillWaitingAsync();
+        await KillWaitingAsync(after: first);
         await crowd.OpenDoorAsync();
         foreach (Task<long> put in puts)
             Assert.IsAssignableFrom<NpgsqlException>(await Record.ExceptionAsync(() => Soon(put)));
@@ -122,8 +122,16 @@ public sealed class GroupCommitTests(Server server) : DatabaseTest(server)
         return new Crowd(client, queue, door, first);
     }
 
-    Task KillWaitingAsync() => EventuallyAsync(
-        async () => await ScalarAsync<long>($"SELECT count(pg_terminate_backend(pid)) FROM ({Waiting}) w") == 1, "a put waits, and its session is ended");
+    /// <summary>Ends the session of the put that waits.</summary>
+    /// <param name="after">The session that was ended before, which may take a moment to be gone.</param>
+    async Task<int> KillWaitingAsync(int after = 0)
+    {
+        int pid = 0;
+        await EventuallyAsync(
+            async () => (pid = await ScalarAsync<int>($"SELECT coalesce((SELECT pid FROM ({Waiting}) w WHERE pid <> {after} AND pg_terminate_backend(pid)), 0)")) != 0,
+            "a put waits, and its session is ended");
+        return pid;
+    }
 
     static string Waiting =>
         $"SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = {Lock} AND objid = 'tpq_orders'::regclass::oid AND NOT granted";
