@@ -12,8 +12,8 @@ sealed class Following(Session session, IReadOnlyList<TpqQueue> queues, Handler 
     /// <summary>How long to wait for a Ctrl+C that the command has got already.</summary>
     static readonly TimeSpan SignalDelay = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>A consumer needs a moment to look.</summary>
-    static readonly TimeSpan ShortestWait = TimeSpan.FromSeconds(1);
+    /// <summary>How often it is asked whether a consumer has looked at last.</summary>
+    static readonly TimeSpan StateInterval = TimeSpan.FromMilliseconds(50);
 
     readonly Lock _gate = new();
     int _running;
@@ -85,15 +85,19 @@ sealed class Following(Session session, IReadOnlyList<TpqQueue> queues, Handler 
 
     async Task StopWhenIdleAsync(CancellationTokenSource stop)
     {
-        TimeSpan patience = wait < ShortestWait ? ShortestWait : wait;
-        while (Idle() is var idle && idle < patience)
-            await Task.Delay(patience - idle, stop.Token);
+        TimeSpan idle;
+        while ((idle = Idle()) < wait || !queues.All(HasFoundNothing))
+            await Task.Delay(wait - idle > StateInterval ? wait - idle : StateInterval, stop.Token);
         await stop.CancelAsync();
     }
 
+    /// <summary>Not while it has not looked yet, or cannot: a slow start or an outage says nothing about the queue.</summary>
+    static bool HasFoundNothing(TpqQueue queue) => queue.State.Sleepers.AnyAsleep || queue.State.Later.IsPaused;
+
+    /// <summary>For how long no command has run; negative while one does.</summary>
     TimeSpan Idle()
     {
         lock (_gate)
-            return _running > 0 ? TimeSpan.Zero : TimeProvider.System.GetElapsedTime(_idleSince);
+            return _running > 0 ? TimeSpan.FromTicks(-1) : TimeProvider.System.GetElapsedTime(_idleSince);
     }
 }

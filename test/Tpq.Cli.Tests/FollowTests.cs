@@ -49,6 +49,14 @@ public sealed class FollowTests(Server server) : CommandTest(server)
     }
 
     [Fact]
+    public async Task WithoutAWait_ItEndsAsSoonAsItHasFoundNothing_AndNotBefore()
+    {
+        await NewQueueAsync("orders", "1", "2");
+        Assert.Equal("1\n2\n", (await RunAsync("consume", "orders", "--follow", "--wait=none", "--exec=echo $(cat)")).With(0).Output);
+        Assert.Equal("Queue empty\n", (await RunAsync("consume", "orders", "--follow", "--wait=none", "--exec=cat")).With(1).Error);
+    }
+
+    [Fact]
     public async Task AMessageThatKillsItsConsumer_EachTime_DiesAtTheLimit()
     {
         await NewQueueAsync("orders", "1");

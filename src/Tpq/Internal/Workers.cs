@@ -30,6 +30,8 @@ static class Workers
 
         async Task WorkAsync()
         {
+            // A handler that blocks its thread holds up no other worker's start.
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
             try
             {
                 await work(stopping.Token, graceIsOver.Token).ConfigureAwait(false);
