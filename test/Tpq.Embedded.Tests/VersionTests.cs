@@ -12,7 +12,7 @@ public sealed class VersionTests
     [InlineData(16)]
     [InlineData(17)]
     [InlineData(18)]
-    public async Task StartAsync_AnswersAQuery_WithEveryVersion(int major)
+    public async Task EveryVersion_AnswersAQuery_AndHasAQueue(int major)
     {
         Surroundings surroundings = Surroundings.Current with { Override = null };
         ServerBinaries binaries = await FindAsync(surroundings, major);
@@ -22,6 +22,66 @@ public sealed class VersionTests
 
         Assert.Equal(major, postgres.Version.Major);
         Assert.StartsWith($"{major}.", (string?)await Query.RunAsync(postgres, "show server_version", Token), StringComparison.Ordinal);
+        await using var client = new TpqClient(postgres.Url);
+        TpqQueue queue = client.Queue("orders");
+        await queue.CreateAsync(cancellationToken: Token);
+        await SomebodyWaitsForAPutAsync(queue);
+        await ADelayedMessageIsHandledAsync(queue);
+        await ALeaseIsCompletedAsync(queue);
+        await AMessageThatKillsIsCountedAsync(postgres, queue);
+    }
+
+    static async Task SomebodyWaitsForAPutAsync(TpqQueue queue)
+    {
+        Task<TpqDelivery?> get = queue.GetAsync(Timeout.InfiniteTimeSpan, Token);
+        await queue.PutAsync("1", Token);
+        await using TpqDelivery delivery = (await get)!;
+        Assert.Equal("1", delivery.Message.Json);
+        await delivery.CommitAsync(Token);
+    }
+
+    static async Task ADelayedMessageIsHandledAsync(TpqQueue queue)
+    {
+        await queue.PutAsync(new TpqPut("2") { Delay = TimeSpan.FromMilliseconds(200) }, Token);
+        Assert.Null(await queue.GetAsync(cancellationToken: Token));
+        await using TpqDelivery delivery = (await queue.GetAsync(Timeout.InfiniteTimeSpan, Token))!;
+        Assert.Equal("2", delivery.Message.Json);
+        await delivery.CommitAsync(Token);
+    }
+
+    static async Task ALeaseIsCompletedAsync(TpqQueue queue)
+    {
+        await queue.PutAsync("3", Token);
+        TpqLeaseBatch leases = (await queue.LeaseAsync(5, TimeSpan.FromMinutes(1), cancellationToken: Token))!;
+        Assert.Equal("3", Assert.Single(leases).Message.Json);
+        await leases.CompleteAsync(Token);
+    }
+
+    /// <summary>By the mark that a rollback leaves in <c>xmax</c>, which each version has to leave.</summary>
+    static async Task AMessageThatKillsIsCountedAsync(EmbeddedPostgres postgres, TpqQueue queue)
+    {
+        await queue.PutAsync("4", Token);
+        var attempts = new List<int>();
+        var options = new TpqConsumeOptions { MaxAttempts = 2, Backoff = TimeSpan.Zero };
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        Task consume = queue.ConsumeAsync(async (delivery, _) =>
+        {
+            attempts.Add(delivery.Message.Attempts);
+            await Query.RunAsync(postgres, $"SELECT pg_terminate_backend({delivery.Connection.ProcessID}, 10000)", Token);
+            throw new InvalidDataException();
+        }, options, stop.Token);
+        await using TpqDelivery dead = (await DeadAsync(queue))!;
+        await stop.CancelAsync();
+        await consume;
+        Assert.Equal(("4", "2"), (dead.Message.Json, dead.Message.Headers["tpq-attempts"]));
+        Assert.Equal([0, 0, 1], attempts);
+    }
+
+    static async Task<TpqDelivery?> DeadAsync(TpqQueue queue)
+    {
+        TpqQueue dead = queue.Client.Queue("orders_dead");
+        await dead.CreateAsync(cancellationToken: Token);
+        return await dead.GetAsync(Timeout.InfiniteTimeSpan, Token);
     }
 
     static async Task<ServerBinaries> FindAsync(Surroundings surroundings, int major)

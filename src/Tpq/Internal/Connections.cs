@@ -5,8 +5,25 @@ namespace Tpq.Internal;
 
 static class Connections
 {
+    /// <summary>The oldest server that everything here is tested with.</summary>
+    public const int OldestServer = 14;
+
     /// <summary>Opens a connection that takes no part in a TransactionScope around the call.</summary>
+    /// <exception cref="TpqException">The server is too old.</exception>
     public static async Task<NpgsqlConnection> OpenOwnAsync(this NpgsqlDataSource dataSource, CancellationToken cancellationToken)
+    {
+        NpgsqlConnection connection = await OpenAsync(dataSource, cancellationToken).ConfigureAwait(false);
+        if (Refusal(connection.PostgreSqlVersion, connection.Host) is not { } refusal)
+            return connection;
+        await connection.DisposeAsync().ConfigureAwait(false);
+        throw refusal;
+    }
+
+    /// <summary>Why a server of this version is not used; null where it is.</summary>
+    public static TpqException? Refusal(Version server, string? host) => server.Major >= OldestServer ? null : new TpqException(
+        $"The server on host \"{host}\" is PostgreSQL {server}; tpq needs PostgreSQL {OldestServer} or newer. Upgrade it, or use another server.");
+
+    static async Task<NpgsqlConnection> OpenAsync(NpgsqlDataSource dataSource, CancellationToken cancellationToken)
     {
         if (Transaction.Current is null)
             return await dataSource.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
