@@ -17,6 +17,7 @@ public sealed class TpqClient : IAsyncDisposable
     readonly string? _schema;
     readonly string _tablePrefix;
     readonly bool _ownsDataSource;
+    int _toldOfFault;
     int _consumers;
     int _disposed;
 
@@ -110,7 +111,27 @@ public sealed class TpqClient : IAsyncDisposable
     internal bool LooksByClock { get; }
 
     /// <summary>Set by the first success, after which a refused connection is a fault that passes and not a wrong address.</summary>
-    internal bool HasReachedDatabase { get; set; }
+    internal bool HasReachedDatabase { get; private set; }
+
+    /// <summary>A look has succeeded.</summary>
+    internal void ReachedDatabase()
+    {
+        HasReachedDatabase = true;
+        Volatile.Write(ref _toldOfFault, 0);
+    }
+
+    /// <summary>Says once why looks fail, until one succeeds, however many wait.</summary>
+    internal void TellOfFault(Exception error, string queue)
+    {
+        if (Interlocked.Exchange(ref _toldOfFault, 1) != 0)
+            return;
+        if (Fault.IsPoolExhausted(error))
+            Logger.PoolExhausted(queue, MaxPoolSize);
+        else if (Fault.IsConnectionLoss(error))
+            Logger.ConnectionLost(error, queue);
+        else
+            Logger.LookFailed(error, queue);
+    }
 
     /// <summary>Taken for each question of <see cref="Internal.Later"/>. Never disposed: it holds nothing, and dispose does not wait for those who ask.</summary>
     internal SemaphoreSlim LaterAsks { get; } = new(1);

@@ -200,7 +200,7 @@ public sealed partial class TpqQueue
         where T : class
     {
         Client.Logger.Reading(Name);
-        for (bool again = false; ; again = true)
+        for (int stalePlans = 0; ; stalePlans++)
         {
             OwnTransaction held = await OwnTransaction.BeginAsync(Client, cancellationToken).ConfigureAwait(false);
             T? result = null;
@@ -213,7 +213,7 @@ public sealed partial class TpqQueue
                     Client.Logger.Read(message.Id, Name);
                 return result;
             }
-            catch (PostgresException e) when (!again && Fault.IsStalePlan(e))
+            catch (PostgresException e) when (stalePlans < Fault.MostStalePlans && Fault.IsStalePlan(e))
             {
             }
             finally

@@ -132,7 +132,7 @@ public sealed class ConsumeLeasedTests(Server server) : DatabaseTest(server)
     public async Task APausedQueue_IsLeftAlone_ByConsumersOfAllClients_UntilItIsResumed(bool leased, TpqNotify notify)
     {
         TpqQueue queue = await NewQueueAsync(notify: notify);
-        await using TpqClient client = NewClient();
+        await using TpqClient client = NewClient("Application Name=paused");
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
         TpqQueue consumed = client.Queue("orders");
         Task consume = leased
@@ -143,6 +143,8 @@ public sealed class ConsumeLeasedTests(Server server) : DatabaseTest(server)
         Assert.True(await queue.PauseAsync(Token));
         Assert.False(await queue.PauseAsync(Token));
         await EventuallyAsync(() => Task.FromResult(client.State("orders").Later.IsPaused), "it is paused");
+        // A look that had begun before is made to its end.
+        await EventuallyAsync(async () => await ScalarAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'paused' AND state <> 'idle'") == 0, "its last look is over");
         await queue.PutAsync("2", Token);
         // A consumer that starts while it is paused takes nothing either, and a get by hand does.
         await using TpqClient late = NewClient();

@@ -147,14 +147,20 @@ public sealed class LaterTests(Server server) : DatabaseTest(server)
         TpqQueue queue = await NewQueueAsync();
         for (int i = 1; i <= 3; i++)
             await queue.PutAsync(new TpqPut($"{i}") { DueAt = DateTimeOffset.UnixEpoch, Headers = i == 2 ? new Dictionary<string, string> { ["a"] = "b" } : null }, Token);
-        await ExecuteAsync($"INSERT INTO \"{Schema}\".tpq_orders (id, data) VALUES (1, '\"other 1\"'), (2, '\"other 2\"')");
+        // Headers that others wrote, with an old id of their own, and with half a character that no text can hold.
+        await ExecuteAsync($"""
+            INSERT INTO "{Schema}".tpq_orders_later (id, data, enqueued_at, attempts, headers, due_at) VALUES
+            (4, '4', now(), 0, '{"{"} "tpq-id": "9", "c": "\ud800" {"}"} ', '2000-01-01'), (5, '5', now(), 0, ' {"{ }"}', '2000-01-01');
+            INSERT INTO "{Schema}".tpq_orders (id, data) VALUES (1, '"other 1"'), (2, '"other 2"'), (4, '"other 4"'), (5, '"other 5"');
+            SELECT setval('"{Schema}".tpq_orders_id_seq', 100);
+            """);
         // In hand: to insert the same id would wait for this one's end.
         await using TpqClient holder = NewClient();
-        await using TpqBatch held = (await holder.Queue("orders").GetManyAsync(2, cancellationToken: Token))!;
-        Assert.Equal(["\"other 1\"", "\"other 2\""], held.Select(m => m.Json));
+        await using TpqBatch held = (await holder.Queue("orders").GetManyAsync(4, cancellationToken: Token))!;
+        Assert.Equal(["\"other 1\"", "\"other 2\"", "\"other 4\"", "\"other 5\""], held.Select(m => m.Json));
         await using TpqBatch batch = (await queue.GetManyAsync(10, Patience, Token))!;
-        Assert.Equal(["3", "1", "2"], batch.Select(m => m.Json));
-        Assert.Equal(["", "tpq-id=1", "a=b tpq-id=2"], batch.Select(m => string.Join(' ', m.Headers.Select(h => $"{h.Key}={h.Value}").Order())));
+        Assert.Equal(["3", "1", "2", "4", "5"], batch.Select(m => m.Json));
+        Assert.Equal(["", "tpq-id=1", "a=b tpq-id=2", "c=\"\\ud800\" tpq-id=4", "tpq-id=5"], batch.Select(m => string.Join(' ', m.Headers.Select(h => $"{h.Key}={h.Value}").Order())));
     }
 
     [Fact]

@@ -7,11 +7,14 @@ namespace Tpq.Internal;
 /// </remarks>
 static class Backoff
 {
+    const int MostDoublings = 64;
+
     /// <param name="failures">How often it has failed, from 1.</param>
     /// <param name="options">The first pause and the longest.</param>
     public static TimeSpan After(int failures, TpqConsumeOptions options)
     {
-        double seconds = Math.Min(options.Backoff.TotalSeconds * Math.Pow(2, failures - 1), options.MaxBackoff.TotalSeconds);
+        // A thousand doublings are more than any number holds; of zero they are zero.
+        double seconds = Math.Min(options.Backoff.TotalSeconds * Math.Pow(2, Math.Min(failures - 1, MostDoublings)), options.MaxBackoff.TotalSeconds);
         return TimeSpan.FromSeconds(seconds / 2 * (1 + Random.Shared.NextDouble()));
     }
 }

@@ -39,14 +39,14 @@ static class CallersTransaction
     public static async Task<List<TpqMessage>> TakeAsync(
         NpgsqlConnection connection, QueueState queue, int max, bool toTheEnd, TakeIn takeIn, CancellationToken cancellationToken)
     {
-        for (bool again = false; ; again = true)
+        for (int stalePlans = 0; ; stalePlans++)
         {
             try
             {
                 return await Take.RunAsync(queue, max, toTheEnd, takeIn, statement => RunAsync(connection, queue, statement.AddTo, guarded: true,
                     reader => statement.ReadAsync(reader, cancellationToken), cancellationToken)).ConfigureAwait(false);
             }
-            catch (PostgresException e) when (!again && Fault.IsStalePlan(e))
+            catch (PostgresException e) when (stalePlans < Fault.MostStalePlans && Fault.IsStalePlan(e))
             {
             }
         }

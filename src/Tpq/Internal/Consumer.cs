@@ -46,7 +46,17 @@ sealed class Consumer(
     {
         await using var _ = delivery.ConfigureAwait(false);
         if (!_failures.HasHadItsAttempts(delivery.Message))
-            return await Suspects.CountInAdvanceAsync(client, delivery.Held.Queue, delivery).ConfigureAwait(false);
+        {
+            try
+            {
+                return await Suspects.CountInAdvanceAsync(client, delivery.Held.Queue, delivery).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is Npgsql.NpgsqlException or TpqException)
+            {
+                _failures.NotLookedAt(e, delivery.Message.Queue, delivery.Message.Id);
+                return null;
+            }
+        }
         await _failures.SettleDoomedAsync(delivery.Message, (delay, error) => RetryAsync(delivery, delay, error), error => DieAsync(delivery, error, isDoomed: true))
             .ConfigureAwait(false);
         return null;
@@ -79,6 +89,7 @@ sealed class Consumer(
             // A handler may end its delivery itself, and in more ways than by a commit; the queue knows which it was.
             else if (!delivery.Held.IsSettled && await delivery.Held.Queue.IsThereAsync(client, delivery.Message.Id).ConfigureAwait(false))
             {
+                await UncountAsync(delivery).ConfigureAwait(false);
                 _failures.GaveBack(delivery.Message.Queue, delivery.Message.Id);
                 return;
             }
@@ -87,7 +98,7 @@ sealed class Consumer(
         catch (Exception e)
         {
             clock.Stop();
-            await FailAsync(delivery, e, clock, stop).ConfigureAwait(false);
+            await FailAsync(delivery, Failures.Readable(e), clock, stop).ConfigureAwait(false);
         }
     }
 
@@ -111,6 +122,16 @@ sealed class Consumer(
             (delay, reason) => RetryAsync(delivery, delay, reason), reason => DieAsync(delivery, reason, isDoomed: false)).ConfigureAwait(false);
     }
 
+    /// <summary>It was rolled back behind our back, and with what was counted in advance.</summary>
+    async Task UncountAsync(TpqDelivery delivery)
+    {
+        if (delivery.Held.AttemptsToGoBackWith is null)
+            return;
+        TpqDelivery? again = await Suspects.TakeAgainAsync(client, delivery.Held.Queue, delivery.Message.Id, countedInAdvance: true).ConfigureAwait(false);
+        if (again is not null)
+            await again.DisposeAsync().ConfigureAwait(false);
+    }
+
     Task<bool> RetryAsync(TpqDelivery delivery, TimeSpan delay, string? error) =>
         SettleAsync(delivery, d => d.RetryAsync(delay, error));
 
@@ -125,8 +146,15 @@ sealed class Consumer(
     {
         if (!delivery.HasEnded)
         {
-            await settle(delivery).ConfigureAwait(false);
-            return true;
+            try
+            {
+                await settle(delivery).ConfigureAwait(false);
+                return true;
+            }
+            catch (Exception) when (delivery.HasEnded && !delivery.Held.IsLost)
+            {
+                // The handler has left the connection in a state in which nothing more can be done on it; or it is not to be settled so, which the second try tells.
+            }
         }
         TpqDelivery? again = await Suspects.TakeAgainAsync(client, delivery.Held.Queue, delivery.Message.Id, countedInAdvance: delivery.Held.AttemptsToGoBackWith is not null)
             .ConfigureAwait(false);

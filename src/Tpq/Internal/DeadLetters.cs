@@ -41,6 +41,15 @@ static class DeadLetters
         return dead;
     }
 
+    /// <summary>What an error of the put into the dead letter queue means, where tpq knows more than the server.</summary>
+    public static void ThrowTranslated(PostgresException error, QueueState queue, QueueState dead, string? database)
+    {
+        // Somebody may have dropped it: the next one that dies creates it.
+        if (Fault.IsMissingTable(error))
+            queue.HasDeadLetters = false;
+        Fault.ThrowTranslated(error, dead, database);
+    }
+
     /// <summary>
     /// The headers of a dead letter, as JSON text up to the value of the last one, the time of death, which the server adds by its clock.
     /// </summary>

@@ -35,6 +35,28 @@ sealed class Failures(TpqClient client, TpqConsumeOptions options)
         client.Logger.LostInHand(error, queue, id, _pause);
     }
 
+    /// <summary>An error that can be told. An exception of somebody's own may fail to say what it is, and would take whoever asks with it.</summary>
+    public static Exception Readable(Exception error)
+    {
+        try
+        {
+            _ = error.ToString();
+            _ = error.Message;
+            return error;
+        }
+        catch (Exception e)
+        {
+            return new TpqException($"An exception of type {error.GetType()}, whose text cannot be read: that ends in an exception of type {e.GetType()}.");
+        }
+    }
+
+    /// <summary>It could not be looked at twice, see <see cref="Suspects"/>: it is back.</summary>
+    public void NotLookedAt(Exception error, string queue, long id)
+    {
+        Lengthen();
+        client.Logger.LostInHand(error, queue, id, _pause);
+    }
+
     /// <summary>Settles it.</summary>
     /// <param name="message">The message.</param>
     /// <param name="error">Why it failed.</param>
@@ -56,7 +78,7 @@ sealed class Failures(TpqClient client, TpqConsumeOptions options)
                 client.Logger.HandlerFailed(error, message.Queue, message.Id, attempt, _maxAttempts, delay);
             _pause = TimeSpan.Zero;
         }
-        catch (Exception e) when (e is TpqException or NpgsqlException)
+        catch (Exception e)
         {
             Lengthen();
             client.Logger.NotSettled(e, message.Queue, message.Id, reason, _pause);
@@ -73,7 +95,7 @@ sealed class Failures(TpqClient client, TpqConsumeOptions options)
             if (!await DieAsync(message, error: null, message.Attempts, reason, die).ConfigureAwait(false))
                 await retry(options.MaxBackoff, null).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is TpqException or NpgsqlException)
+        catch (Exception e)
         {
             Lengthen();
             client.Logger.NotSettled(e, message.Queue, message.Id, reason, _pause);
@@ -89,9 +111,9 @@ sealed class Failures(TpqClient client, TpqConsumeOptions options)
             _pause = TimeSpan.Zero;
             return true;
         }
-        catch (TpqException e)
+        catch (Exception e) when (e is TpqException or PostgresException && !Fault.IsConnectionLoss(e))
         {
-            // There is no dead letter queue and can be none: it is kept, and that is tried again, seldom, for as long as it takes.
+            // There is no dead letter queue and can be none, or it takes nothing: it is kept, and that is tried again, seldom, for as long as it takes.
             client.Logger.CannotDie(e, message.Queue, message.Id);
             return false;
         }

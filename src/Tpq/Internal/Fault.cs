@@ -18,9 +18,24 @@ static class Fault
         _ => false,
     };
 
+    /// <summary>
+    /// Worth another look: the connection is gone, or a timeout that the role or the database has struck, or a deadlock was solved at our cost.
+    /// </summary>
+    public static bool IsPassing(Exception error) => IsConnectionLoss(error) || error is PostgresException
+    {
+        SqlState: PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.DeadlockDetected
+    };
+
+    /// <summary>All connections are in use: nothing is wrong with them.</summary>
+    public static bool IsPoolExhausted(Exception error) => error is NpgsqlException { InnerException: TimeoutException, Message: var message }
+        && message.Contains("pool has been exhausted", StringComparison.Ordinal);
+
     /// <summary>Our own statement named a table that is not there; a trigger's or a function's statement has another text around it.</summary>
     public static bool IsMissingTable(PostgresException e) =>
         e is { SqlState: PostgresErrorCodes.UndefinedTable, InternalQuery: null, Where: null };
+
+    /// <summary>How often a call meets one and goes on: a look makes several statements, each prepared on each connection.</summary>
+    public const int MostStalePlans = 20;
 
     /// <summary>A prepared RETURNING * met a table that upgrade has meanwhile given a column. The driver has dropped the statement: once more.</summary>
     public static bool IsStalePlan(PostgresException e) =>
@@ -32,6 +47,10 @@ static class Fault
         if (error is PostgresException server && Translate(server, queue, database) is { } translated)
             throw translated;
     }
+
+    static bool IsAddedColumn(string message) =>
+        message.Contains("\"headers\"", StringComparison.Ordinal) || message.Contains("\"attempts\"", StringComparison.Ordinal)
+        || message.Contains("\"enqueued_at\"", StringComparison.Ordinal);
 
     /// <summary>The server's error in tpq's words, where tpq knows more than the server; else null.</summary>
     static TpqException? Translate(PostgresException e, QueueState queue, string? database) => e switch
@@ -46,8 +65,8 @@ static class Fault
         { SqlState: PostgresErrorCodes.UndefinedColumn, InternalQuery: null } when e.MessageText.Contains("\"data\"", StringComparison.Ordinal)
             || e.MessageText.Contains("\"id\"", StringComparison.Ordinal) => Catalog.NotAQueue(queue.Name),
         // The column's name stands quoted in the message, whatever its language.
-        { SqlState: PostgresErrorCodes.UndefinedColumn, InternalQuery: null } when e.MessageText.Contains("\"headers\"", StringComparison.Ordinal) => new TpqException(
-            $"Queue \"{queue.Name.Queue}\" was made by the Python tpq or an older version and has no column for headers. "
+        { SqlState: PostgresErrorCodes.UndefinedColumn, InternalQuery: null } when IsAddedColumn(e.MessageText) => new TpqException(
+            $"Queue \"{queue.Name.Queue}\" was made by the Python tpq or an older version and lacks a column that was added since. "
             + $"UpgradeAsync (or: tpq upgrade {queue.Name.Queue}) adds it, in place.", e),
         { SqlState: PostgresErrorCodes.SerializationFailure } => new TpqException(
             $"Another transaction changed queue \"{queue.Name.Queue}\" after the snapshot of this one, whose isolation is REPEATABLE READ or above. "

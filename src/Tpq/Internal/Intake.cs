@@ -28,7 +28,6 @@ sealed class Intake(TpqClient client, IReadOnlyList<TpqQueue> queues) : IDisposa
 
     async Task<TpqDelivery> FirstAsync(CancellationToken stop)
     {
-        bool isLost = false;
         while (true)
         {
             stop.ThrowIfCancellationRequested();
@@ -43,14 +42,11 @@ sealed class Intake(TpqClient client, IReadOnlyList<TpqQueue> queues) : IDisposa
                         waiter.PassOn();
                     return delivery;
                 }
-                isLost = false;
                 await SleepAsync(stop).ConfigureAwait(false);
             }
-            catch (Exception e) when (client.HasReachedDatabase && Fault.IsConnectionLoss(e))
+            catch (Exception e) when (client.HasReachedDatabase && Fault.IsPassing(e) && !stop.IsCancellationRequested)
             {
-                if (!isLost)
-                    client.Logger.ConnectionLost(e, queues[0].Name);
-                isLost = true;
+                client.TellOfFault(e, queues[0].Name);
                 await Task.Delay(Pause, client.Time, stop).ConfigureAwait(false);
             }
         }

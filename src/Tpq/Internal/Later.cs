@@ -210,6 +210,8 @@ sealed class Later(QueueState queue, TpqClient client)
         {
             // A right that is missing, or a table that is gone or not as it should be. Consuming goes on; it is said once.
             (isInTrouble, _exists, next) = (true, false, TroubleInterval);
+            // Whoever waits for the end of a pause looks, and is told what is wrong with the queue.
+            SetPaused(false);
             if (!_hasComplained && !client.Stopping.IsCancellationRequested)
                 client.Logger.LaterFailed(e, queue.Name.Queue);
             _hasComplained = true;

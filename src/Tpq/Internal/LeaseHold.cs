@@ -24,6 +24,9 @@ sealed class LeaseHold(TpqMessage message, Guid lease, TimeSpan duration, long c
     /// <summary>Whether its holder has settled it, or is about to.</summary>
     public bool IsSettled { get; set; }
 
+    /// <summary>Whether that was in a transaction of the caller's, whose end is not known here.</summary>
+    public bool IsSettledByCaller { get; set; }
+
     public bool IsLost => _lost.IsCancellationRequested;
 
     public CancellationToken Lost => _lost.Token;

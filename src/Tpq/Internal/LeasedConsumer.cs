@@ -13,6 +13,7 @@ sealed class LeasedConsumer(TpqQueue queue, Func<TpqLease, CancellationToken, Ta
     {
         using var waiter = new Waiter(_client, queue.State, obeysPause: true);
         using var room = new SemaphoreSlim(options.Concurrency);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(graceIsOver);
         var handling = new HashSet<Task>();
         try
         {
@@ -30,10 +31,20 @@ sealed class LeasedConsumer(TpqQueue queue, Func<TpqLease, CancellationToken, Ta
                     if (free > (batch?.Count ?? 0))
                         room.Release(free - (batch?.Count ?? 0));
                 }
-                handling.RemoveWhere(static t => t.IsCompleted);
+                foreach (Task done in handling.Where(static t => t.IsCompleted).ToArray())
+                {
+                    handling.Remove(done);
+                    await done.ConfigureAwait(false);
+                }
                 foreach (TpqLease lease in batch!)
-                    handling.Add(HandleInRoomAsync(lease, room, stop, graceIsOver));
+                    handling.Add(HandleInRoomAsync(lease, room, stop, end.Token));
             }
+        }
+        catch when (!stop.IsCancellationRequested)
+        {
+            // What cannot be gone on with is told soon, not when the last handler pleases.
+            end.CancelAfter(options.Grace);
+            throw;
         }
         finally
         {
@@ -83,14 +94,18 @@ sealed class LeasedConsumer(TpqQueue queue, Func<TpqLease, CancellationToken, Ta
                 await lease.CompleteAsync(CancellationToken.None).ConfigureAwait(false);
             _failures.Forget();
         }
-        catch (Exception e)
+        catch (Exception thrown)
         {
+            Exception e = Failures.Readable(thrown);
             await FailAsync(lease, e, time.IsCancellationRequested, isStopped: graceIsOver.IsCancellationRequested || (stop.IsCancellationRequested && e is OperationCanceledException)).ConfigureAwait(false);
         }
     }
 
     async Task FailAsync(TpqLease lease, Exception error, bool isTimeOver, bool isStopped)
     {
+        // The caller's transaction, in which it was completed, has come to nothing.
+        if (lease.Hold.IsSettled)
+            await queue.State.Leases.TakeBackAsync(lease.Hold).ConfigureAwait(false);
         if (lease.Hold.IsLost)
             _client.Logger.LeaseLost(queue.Name, lease.Message.Id);
         else if (lease.Hold.IsSettled)

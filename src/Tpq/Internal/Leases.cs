@@ -36,8 +36,17 @@ sealed class Leases(QueueState queue, TpqClient client)
         long began = 0;
         List<TpqMessage> found = await Take.RunAsync(queue, max, toTheEnd, TakeIn.Own, async statement =>
         {
-            began = client.Time.GetTimestamp();
-            return await ExecuteAsync(statement, cancellationToken).ConfigureAwait(false);
+            for (int stalePlans = 0; ; stalePlans++)
+            {
+                began = client.Time.GetTimestamp();
+                try
+                {
+                    return await ExecuteAsync(statement, cancellationToken).ConfigureAwait(false);
+                }
+                catch (PostgresException e) when (stalePlans < Fault.MostStalePlans && Fault.IsStalePlan(e))
+                {
+                }
+            }
         }, (duration, lease)).ConfigureAwait(false);
         if (found.Count == 0)
             return null;
@@ -64,7 +73,35 @@ sealed class Leases(QueueState queue, TpqClient client)
         if (transaction.IsolationLevel is not (IsolationLevel.ReadCommitted or IsolationLevel.ReadUncommitted))
             throw new InvalidOperationException(
                 $"A lease cannot be completed in a transaction that is {transaction.IsolationLevel}: its snapshot does not show whether the lease was lost. Use READ COMMITTED.");
-        return EndAsync(holds, () => DeleteAsync(connection, holds, cancellationToken));
+        return EndAsync(holds, async () =>
+        {
+            await DeleteAsync(connection, holds, cancellationToken).ConfigureAwait(false);
+            foreach (LeaseHold hold in holds)
+                hold.IsSettledByCaller = true;
+        });
+    }
+
+    /// <summary>Holds on to what was completed in a caller's transaction, if that was rolled back and the lease has not run out.</summary>
+    public async Task TakeBackAsync(LeaseHold hold)
+    {
+        if (!hold.IsSettledByCaller)
+            return;
+        try
+        {
+            NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(CancellationToken.None).ConfigureAwait(false);
+            await using var _ = connection.ConfigureAwait(false);
+            var command = new NpgsqlCommand(queue.Sql.StillLeased, connection) { Parameters = { Ids([hold]), Numbers([hold]) } };
+            await using var __ = command.ConfigureAwait(false);
+            if (await command.ExecuteScalarAsync(CancellationToken.None).ConfigureAwait(false) is null)
+                return;
+        }
+        catch (NpgsqlException)
+        {
+            // Nobody knows; if it is there, the lease runs out.
+            return;
+        }
+        hold.IsSettledByCaller = false;
+        Keep([hold]);
     }
 
     public Task RetryAsync(LeaseHold hold, TimeSpan delay, string? error, CancellationToken cancellationToken) =>
@@ -89,10 +126,10 @@ sealed class Leases(QueueState queue, TpqClient client)
         {
             await RunAsync(bury, hold, cancellationToken).ConfigureAwait(false);
         }
-        catch (PostgresException e) when (Fault.IsMissingTable(e))
+        catch (PostgresException e)
         {
-            queue.HasDeadLetters = false;
-            throw new TpqQueueNotFoundException(dead.Name.Queue, client.Database, e);
+            DeadLetters.ThrowTranslated(e, queue, dead, client.Database);
+            throw;
         }
     });
 
@@ -140,9 +177,21 @@ sealed class Leases(QueueState queue, TpqClient client)
         catch (Exception e)
         {
             Keep(holds);
+            if (e is PostgresException server && Fault.IsMissingTable(server) && !await IsThereAsync().ConfigureAwait(false))
+                throw new TpqQueueNotFoundException(queue.Name.Queue, client.Database, e);
             Fault.ThrowTranslated(e, queue, client.Database);
             throw;
         }
+    }
+
+    /// <summary>Whether there is the queue's own table, of which the statements about leases know nothing.</summary>
+    async Task<bool> IsThereAsync()
+    {
+        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(CancellationToken.None).ConfigureAwait(false);
+        await using var _ = connection.ConfigureAwait(false);
+        var command = new NpgsqlCommand(queue.Sql.Exists, connection);
+        await using var __ = command.ConfigureAwait(false);
+        return await command.ExecuteScalarAsync(CancellationToken.None).ConfigureAwait(false) is true;
     }
 
     /// <summary>They are not renewed any more.</summary>

@@ -20,6 +20,12 @@ static partial class Log
     [LoggerMessage(1011, LogLevel.Warning, "The listening connection was lost; waiting consumers look once a second until it is back")]
     public static partial void ListenerLost(this ILogger logger, Exception exception);
 
+    [LoggerMessage(1014, LogLevel.Warning, "A look for messages of queue {Queue} failed, and is made again until the wait is over")]
+    public static partial void LookFailed(this ILogger logger, Exception exception, string queue);
+
+    [LoggerMessage(1015, LogLevel.Warning, "All {MaxPoolSize} connections of the pool are in use: whoever waits for queue {Queue} waits for one of them. Raise Maximum Pool Size, or have fewer consumers")]
+    public static partial void PoolExhausted(this ILogger logger, string queue, int maxPoolSize);
+
     [LoggerMessage(1013, LogLevel.Warning, "Notifications do not reach this client: there is a pooler in transaction mode in between. Waiting consumers look once a second, and statements are not prepared. Connect to the server itself, or to the pooler in session mode")]
     public static partial void ListenerInVain(this ILogger logger);
 

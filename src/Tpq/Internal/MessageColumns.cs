@@ -27,7 +27,23 @@ readonly struct MessageColumns
         }
     }
 
-    public TpqMessage Read(NpgsqlDataReader row, string queue) =>
+    /// <exception cref="TpqException">A column was altered to something else than tpq made it.</exception>
+    public TpqMessage Read(NpgsqlDataReader row, string queue)
+    {
+        try
+        {
+            return ReadRow(row, queue);
+        }
+        catch (Exception e) when (e is InvalidCastException or OverflowException)
+        {
+            string columns = string.Join(", ", Enumerable.Range(0, row.FieldCount).Select(i => $"{row.GetName(i)} {row.GetDataTypeName(i)}{(row.IsDBNull(i) ? " (NULL here)" : "")}"));
+            throw new TpqException(
+                $"A row of queue \"{queue}\" cannot be read, since its table was altered: it has the columns {columns}. A queue has id bigint, data json (not NULL), "
+                + "enqueued_at timestamp with time zone, attempts integer, headers json. Alter it back; nothing was taken.", e);
+        }
+    }
+
+    TpqMessage ReadRow(NpgsqlDataReader row, string queue) =>
         new(queue, row.GetInt64(_id), row.GetFieldValue<byte[]>(_data))
         {
             Attempts = Has(row, _attempts) ? row.GetInt32(_attempts) : 0,

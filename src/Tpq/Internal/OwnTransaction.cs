@@ -50,9 +50,8 @@ sealed class OwnTransaction : IAsyncDisposable
     /// </summary>
     public int? AttemptsToGoBackWith { get; set; }
 
-    /// <exception cref="InvalidOperationException">It has ended, and the driver's object is now another transaction's.</exception>
-    public NpgsqlTransaction Transaction => Successor is null ? _transaction
-        : throw new InvalidOperationException("It was committed already, and the next message has been taken on its connection.");
+    /// <summary>The driver's transaction. Once this one has ended, that object, like the connection, may be another message's: see <see cref="Lend"/>.</summary>
+    public NpgsqlTransaction Transaction => _transaction;
 
     /// <summary>Whether it was committed or rolled back, by us or by the user who called <see cref="Transaction"/>'s own method.</summary>
     public bool HasEnded => _ended || Connection.State != ConnectionState.Open || _transaction.HasCompleted();
@@ -147,9 +146,12 @@ sealed class OwnTransaction : IAsyncDisposable
     /// It costs no round trip, for the driver sends it along with the next statement; and nothing at all a handler that writes elsewhere, or only
     /// reads its message.
     /// </remarks>
+    /// <exception cref="InvalidOperationException">It has ended.</exception>
     public OwnTransaction Lend()
     {
-        if (!_isLent && Successor is null && !HasEnded)
+        if (_ended)
+            throw new InvalidOperationException("It was committed or given back already, and its connection and transaction may be another message's.");
+        if (!_isLent && !HasEnded)
         {
             _transaction.Save(Sql.HandlerSavepoint);
             _isLent = true;

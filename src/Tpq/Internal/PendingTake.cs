@@ -66,9 +66,10 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisp
             _statement.Report(found);
             WasEmpty = found.Count == 0;
         }
-        catch (NpgsqlException)
+        catch (Exception)
         {
-            // The other look has the same trouble, and deals with it.
+            // The other look has the same trouble, be it the connection's or that of a row that cannot be read, and deals with it.
+            found = [];
             await AbandonAsync().ConfigureAwait(false);
         }
         OwnTransaction held = previous.Continue(queue, found);
@@ -94,7 +95,7 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisp
                 await _reader.DisposeAsync().ConfigureAwait(false);
             await _batch!.DisposeAsync().ConfigureAwait(false);
         }
-        catch (NpgsqlException)
+        catch (Exception)
         {
             // Said already.
         }

@@ -38,11 +38,10 @@ static class Settlement
             {
                 await held.EndAsync([put], cancellationToken).ConfigureAwait(false);
             }
-            catch (PostgresException e) when (Fault.IsMissingTable(e))
+            catch (PostgresException e)
             {
-                // Somebody has dropped it. The next one creates it.
-                queue.HasDeadLetters = false;
-                throw new TpqQueueNotFoundException(dead.Name.Queue, held.Client.Database, e);
+                DeadLetters.ThrowTranslated(e, queue, dead, held.Client.Database);
+                throw;
             }
         });
 

@@ -66,7 +66,7 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true, 
         if (obeysPause && queue.Later.IsPaused)
             return null;
         T? found = await look(false, cancellationToken).ConfigureAwait(false);
-        client.HasReachedDatabase = true;
+        client.ReachedDatabase();
         _subscription?.Looked(found is null ? null : firstId(found));
         return found;
     }
@@ -101,7 +101,7 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true, 
                 }
                 queue.Later.Touch();
                 T? found = await look(left <= TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
-                client.HasReachedDatabase = true;
+                client.ReachedDatabase();
                 pause = TimeSpan.Zero;
                 _subscription?.Looked(found is null ? null : firstId(found));
                 if (found is not null)
@@ -116,10 +116,9 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true, 
                 }
                 await SleepAsync(left, cancellationToken).ConfigureAwait(false);
             }
-            catch (Exception e) when (survive && left > TimeSpan.Zero && client.HasReachedDatabase && Fault.IsConnectionLoss(e))
+            catch (Exception e) when (survive && left > TimeSpan.Zero && client.HasReachedDatabase && Fault.IsPassing(e) && !cancellationToken.IsCancellationRequested)
             {
-                if (pause == TimeSpan.Zero)
-                    client.Logger.ConnectionLost(e, queue.Name.Queue);
+                client.TellOfFault(e, queue.Name.Queue);
                 pause = pause == TimeSpan.Zero ? FirstPause : Min(pause * 2, PollInterval);
                 await Task.Delay(Min(left, pause), client.Time, cancellationToken).ConfigureAwait(false);
             }
