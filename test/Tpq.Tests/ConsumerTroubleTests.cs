@@ -265,7 +265,7 @@ public sealed class ConsumerTroubleTests(Server server) : DatabaseTest(server)
             await using CancellationTokenRegistration registration = token.Register(cancelled.SetResult);
             _seen.Enqueue(("1", 0));
             await cancelled.Task;
-        }, new TpqConsumeOptions { Concurrency = 2, Grace = TimeSpan.FromMilliseconds(50) }, Token);
+        }, new TpqConsumeOptions { Concurrency = 2, Grace = TimeSpan.FromMilliseconds(50), LeaseDuration = TimeSpan.FromHours(1) }, Token);
         await EventuallyAsync(() => Task.FromResult(_seen.Count == 1), "it is at work");
         await queue.DropAsync(Token);
         await Assert.ThrowsAsync<TpqQueueNotFoundException>(() => consume.WaitAsync(TimeSpan.FromSeconds(30), Token));

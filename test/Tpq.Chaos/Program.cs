@@ -1,0 +1,3 @@
+using Tpq.Chaos;
+
+return await CommandLine.RunAsync(args);
