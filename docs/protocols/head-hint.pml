@@ -19,8 +19,8 @@ byte position = FRONT;
 byte known;
 byte back = FRONT;
 bool isLookingBack, isSweep;
-byte underWay;                         /* Takes. */
-byte ahead = NOTHING;                  /* The lowest id that was named above the position, while one was under way. */
+byte ahead = NOTHING;                  /* The lowest id above the position that was named. */
+bool isTaking[2], beganBefore[2];      /* Which takes began before the last id was named there. */
 bool isDue = true;                     /* By the time that has passed. */
 
 bool isWoken[2] = true;
@@ -55,22 +55,24 @@ inline LookBackTo(id)
     if
     :: id <= position -> back = (back < id - 1 -> back : id - 1)
 #ifndef WITHOUT_AHEAD
-    :: id > position && underWay > 0 -> ahead = (ahead < id -> ahead : id)
+    :: id > position ->
+        ahead = (ahead < id -> ahead : id);
+        beganBefore[0] = isTaking[0];
+        beganBefore[1] = isTaking[1]
 #endif
     :: else
     fi
 }
 
-/* A take is over that may have begun before an id was named, and has raised the position past it. */
-inline Over()
+/* The position has been raised; past an id that was named while this take was under way, of which its snapshot may not have known. */
+inline Raised(i)
 {
-    underWay--;
     if
-    :: ahead < position -> back = (back < ahead - 1 -> back : ahead - 1); ahead = position + 1
+    :: beganBefore[i] && ahead < position -> back = (back < ahead - 1 -> back : ahead - 1)
     :: else
     fi;
     if
-    :: underWay == 0 -> ahead = NOTHING
+    :: ahead <= position -> ahead = position + 1
     :: else
     fi
 }
@@ -127,7 +129,7 @@ look:
         :: isLookingBack || back == NOTHING -> Plain(position)
         :: else -> BeginBack(back)
         fi;
-        underWay++;
+        isTaking[i] = true;
         tried = known
     }
 take:
@@ -179,7 +181,7 @@ take:
 #endif
         :: else ->
             if
-            :: found > position -> position = found
+            :: found > position -> position = found; Raised(i)
             :: else
             fi;
             if
@@ -205,7 +207,7 @@ take:
         :: else
         fi;
         after = 0; isBack = false;
-        Over();
+        isTaking[i] = false; beganBefore[i] = false;
         if
         :: found == 0 -> goto look
         /* It is committed, of which nobody needs to wait for anything. */
