@@ -55,8 +55,15 @@ bool isPut;
 #define LEAVES(c) false
 #endif
 
+/* One who stands for election by the clock, and will win: the doorman has died, or has left without a word. */
+#ifndef WITHOUT_ELECTION_BY_CLOCK
+#define STANDS(c) (!isElected[c] && hasBell[c] && ANY_ASLEEP(c) && electionLock == NONE)
+#else
+#define STANDS(c) false
+#endif
+
 /* Whether a tick changes something. */
-#define HELPS(c) (!isDead[c] && (isElected[c] && !isOnDuty[c] || !isElected[c] && hasBell[c] && ANY_ASLEEP(c) && electionLock == NONE || LEAVES(c)))
+#define HELPS(c) (!isDead[c] && (isElected[c] && !isOnDuty[c] || STANDS(c) || LEAVES(c)))
 
 /* What must not last: a message is there, and somebody sleeps who could take it. */
 #define IS_LOST (ANY_THERE && (!isDead[0] && ANY_ASLEEP(0) || !isDead[1] && ANY_ASLEEP(1)))
@@ -163,7 +170,19 @@ commit:
     }
 }
 
-/* A waiter: looks, handles what it finds, sleeps. A handler may take for ever, and the wait of consumer 1 may end. */
+/* A ring upon which nobody has looked goes to somebody else. */
+inline Dispose(i)
+{
+    isSubscribed[i] = false;
+    if
+#ifndef WITHOUT_PASSING_ON
+    :: isRung[i] -> isRung[i] = false; WakeOne(CLIENT(i), ANYTHING)
+#endif
+    :: else
+    fi
+}
+
+/* A waiter: looks, handles what it finds, sleeps. A handler may take for ever, and the wait of consumer 0 may end. */
 proctype Consumer(byte i)
 {
     byte found;
@@ -175,7 +194,9 @@ proctype Consumer(byte i)
             if
             :: isRung[i]
 #if defined(CASE_LEAVING) || defined(CASE_ONE_CLIENT)
-            :: !isRung[i] && i == 1 && !isDead[CLIENT(i)] -> isLast = true /* The time is up. */
+            /* The time is up: a last look. Or it is cancelled, rung or not: none. */
+            :: !isRung[i] && i == 0 && !isDead[CLIENT(i)] -> isLast = true
+            :: i == 0 && !isDead[CLIENT(i)] -> hasSlept[i] = false; Dispose(i); break
 #endif
             :: isDead[CLIENT(i)] -> break
             fi;
@@ -215,9 +236,7 @@ look:
             if :: !isRung[i] -> only[i] = 0 :: else fi;
             if
             :: isLast ->
-                /* Subscription.Dispose: a ring upon which nobody has looked goes to somebody else. */
-                isSubscribed[i] = false;
-                if :: isRung[i] -> isRung[i] = false; WakeOne(CLIENT(i), ANYTHING) :: else fi;
+                Dispose(i);
                 break
             :: !isLast && found > 0 ->
                 if
@@ -267,7 +286,9 @@ loop:
             /* AttendAsync */
             if
             /* LISTEN. */
-            :: !hasBell[c] -> hasBell[c] = true; WakeAll(c)
+            :: !hasBell[c] ->
+                hasBell[c] = true;
+                WakeAll(c)
             :: else
             fi;
             goto attend
