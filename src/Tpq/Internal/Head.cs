@@ -39,6 +39,10 @@ sealed class Head(TimeProvider time)
     /// <summary>Behind which id a look back has to begin or to go on; null for none.</summary>
     long? _back = Front;
 
+    /// <summary>The lowest id above the position that was named, or what the position has left of those; null for none. And when one was named last.</summary>
+    long? _ahead;
+    long _namedAt;
+
     bool _isLookingBack;
 
     /// <summary>Whether the look back that goes on, perhaps over several takes, began at the front.</summary>
@@ -122,6 +126,8 @@ sealed class Head(TimeProvider time)
         {
             if (id <= _position)
                 _back = Math.Min(_back ?? long.MaxValue, id - 1);
+            else
+                (_ahead, _namedAt) = (Math.Min(_ahead ?? long.MaxValue, id), time.GetTimestamp());
         }
     }
 
@@ -160,7 +166,10 @@ sealed class Head(TimeProvider time)
         {
             TpqMessage? last = found.Count > 0 ? found[^1] : null;
             if (last is not null && (last.Id > _position || IsAfterReset(scan, last)))
+            {
                 (_position, _positionPutAt) = (last.Id, last.EnqueuedAt);
+                LookBackToWhatWasPassed(scan);
+            }
             if (scan.IsBack)
                 EndBack(scan, goesOnBehind: last is not null && found.Count == max && last.Id < _position ? last.Id : null);
         }
@@ -194,6 +203,17 @@ sealed class Head(TimeProvider time)
             _back = Math.Min(_back ?? long.MaxValue, id);
         else if (_isSweep)
             EndSweep();
+    }
+
+    /// <summary>A take that began before an id was named may not have seen it, and yet raise the position past it.</summary>
+    void LookBackToWhatWasPassed(Scan scan)
+    {
+        if (_ahead is not { } ahead || ahead > _position)
+            return;
+        if (ahead < _position && scan.Began <= _namedAt)
+            _back = Math.Min(_back ?? long.MaxValue, ahead - 1);
+        // There may have been more behind it, and other takes that began before.
+        _ahead = _position + 1;
     }
 
     bool IsAfterReset(Scan scan, TpqMessage last) => scan.IsBack && last.Id < _position && last.EnqueuedAt > _positionPutAt;

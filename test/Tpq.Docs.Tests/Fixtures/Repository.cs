@@ -12,7 +12,7 @@ static class Repository
     public static IReadOnlyList<string> Pages { get; } =
     [
         "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "src/Tpq/README.md", "src/Tpq.Hosting/README.md", "src/Tpq.EntityFrameworkCore/README.md",
-        .. Directory.EnumerateFiles(Path.Combine(Root, "docs"), "*.md").Select(f => Path.GetRelativePath(Root, f)).Order(StringComparer.Ordinal),
+        .. ((string[])["docs", "docs/protocols"]).SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Root, folder), "*.md")).Select(f => Path.GetRelativePath(Root, f)).Order(StringComparer.Ordinal),
     ];
 
     public static string Read(string page) => File.ReadAllText(Path.Combine(Root, page));

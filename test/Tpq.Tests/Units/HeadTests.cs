@@ -101,6 +101,34 @@ public sealed class HeadTests
     }
 
     [Fact]
+    public void ANamedId_ThatATakeUnderWayHasPassed_IsLookedBackTo()
+    {
+        Take(100);
+        Scan slow = _head.Begin(), slower = _head.Begin();
+        _head.LookBackTo(101);
+        _head.LookBackTo(103);
+        _head.End(slow, [Message(102)], 1);
+        Assert.Equal(100, Take(101).After);
+        Assert.Equal(101, Take().After);
+        _head.End(slower, [Message(104)], 1);
+        Assert.Equal(102, Take(103).After);
+        Assert.Equal(103, Take().After);
+        Assert.Equal(104, Take().After);
+    }
+
+    [Fact]
+    public void ANamedId_ThatATakeUnderWayHasTaken_IsNotLookedBackTo()
+    {
+        Take(100);
+        Scan slow = _head.Begin();
+        _head.LookBackTo(101);
+        _head.End(slow, [Message(101)], 1);
+        Pass(1);
+        Assert.Equal(101, Take(103).After);
+        Assert.Equal(103, Take().After);
+    }
+
+    [Fact]
     public void ANamedId_IsNoSweep_AndDoesNotPutOneOff()
     {
         Take(100);

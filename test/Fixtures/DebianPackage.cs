@@ -1,0 +1,48 @@
+using System.Diagnostics;
+
+namespace Tpq.Tests.Fixtures;
+
+/// <summary>A program that a test needs beside PostgreSQL: the one that is installed, else Debian's, fetched once with apt.</summary>
+/// <param name="name">The package's name, and its program's.</param>
+/// <param name="folder">Where the package has the program.</param>
+public abstract class DebianPackage(string name, string folder) : IDisposable
+{
+    static readonly string[] Folders = [.. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':'), "/usr/sbin"];
+
+    readonly string _folder = Directory.CreateTempSubdirectory($"tpq-{name}-package-").FullName;
+    Task<string>? _fetched;
+
+    string Root => Path.Combine(_folder, "root");
+
+    /// <summary>Where the libraries are that were fetched along.</summary>
+    public string LibraryPath => string.Join(':', ((string[])["usr/lib", "lib"]).Select(lib => Path.Combine(Root, lib)).Where(Directory.Exists)
+        .SelectMany(lib => Directory.EnumerateDirectories(lib, "*-linux-gnu*")));
+
+    public async Task<string> ProgramAsync() => Find(name) ?? await (_fetched ??= FetchAsync());
+
+    public void Dispose()
+    {
+        Directory.Delete(_folder, recursive: true);
+        GC.SuppressFinalize(this);
+    }
+
+    public static async Task RunAsync(string program, params string[] args)
+    {
+        using Process process = Process.Start(new ProcessStartInfo(program, args) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', args)}: {await output}{await error}");
+    }
+
+    protected static string? Find(string program) => Folders.Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
+
+    /// <summary>What a test behind it needs of the machine: the program, or an apt that brings it. Nothing else stands for it.</summary>
+    protected static void Need(string program) => Assert.SkipUnless(
+        OperatingSystem.IsLinux() && (Find(program) ?? Find("apt-get")) is not null, $"There is neither a {program} nor an apt to fetch it with.");
+
+    async Task<string> FetchAsync()
+    {
+        await RunAsync("sh", Path.Combine(AppContext.BaseDirectory, "Fixtures", "fetch-package.sh"), _folder, name);
+        return Path.Combine(Root, folder, name);
+    }
+}

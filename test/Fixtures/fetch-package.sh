@@ -1,0 +1,17 @@
+# Unpacks Debian's package "$2", and the libraries that are missing for it, into "$1"/root: nothing is installed, so no root is needed.
+set -e
+cd "$1"
+package=$2
+fetch() {
+  libraries=$(apt-get $options install --simulate --no-install-recommends $package | sed -n 's/^Inst \(lib[^ ]*\) (.*/\1/p')
+  apt-get $options download $package $libraries
+}
+fetch || {
+  # The machine's package lists are missing or out of date: fresh ones of our own.
+  mkdir -p lists/partial cache/archives/partial
+  options="-o Dir::State::lists=$PWD/lists -o Dir::Cache=$PWD/cache"
+  apt-get $options update
+  fetch
+}
+for file in *.deb; do dpkg-deb -x "$file" root; done
+chmod -R a+rX .
