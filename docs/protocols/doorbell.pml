@@ -206,7 +206,7 @@ look:
             :: isDead[CLIENT(i)] -> break
             :: !isDead[CLIENT(i)] && message[1] == there -> found = 1; message[1] = taken
             :: !isDead[CLIENT(i)] && message[1] != there && message[2] == there -> found = 2; message[2] = taken
-                :: !isDead[CLIENT(i)] && !ANY_THERE -> found = 0
+            :: !isDead[CLIENT(i)] && !ANY_THERE -> found = 0
             fi
         }
         atomic {
@@ -330,11 +330,13 @@ elect:
         :: else -> isRefused[c] = true; goto loop
         fi;
 bell:
-        if :: isCut[c] || isDead[c] -> goto loop :: else -> bellQueued = c fi;
+        if :: isCut[c] || isDead[c] -> goto loop :: else -> bellQueued = c fi
+    }
+    atomic {
         if
         :: isCut[c] || isDead[c] -> goto loop
         :: !isCut[c] && !isDead[c] && bellLock == NONE && bellShared == 0 -> bellLock = c; bellQueued = NONE
-        /* The lock's timeout: a producer keeps its own. The next tick tries again. */
+        /* The lock's timeout, or the lock a moment later: a producer keeps its own. The next tick tries again. */
         :: !isCut[c] && !isDead[c] && bellShared > 0 -> bellQueued = NONE; goto loop
         fi
     }

@@ -5,7 +5,7 @@
 
 #define HOLDERS 2
 #define DURATION 2                     /* Of a lease. */
-#define END 5                          /* Then nobody acts any more, and time passes until everything is due. */
+#define END 4                          /* Then nobody acts any more, and time passes until everything is due. */
 #define CLAIMS 3
 #define NOBODY 255
 #define MOVER 254
