@@ -33,6 +33,7 @@ sealed class Probe(World world)
             {
                 // The server is down; a message that may be there is not waited for.
             }
+            // Another process handles it; that is seen by looking, and the bound decides.
             await Task.Delay(10, cancellationToken);
         }
         return null;

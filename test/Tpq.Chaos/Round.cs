@@ -93,6 +93,7 @@ sealed class Round(World world, IReadOnlyList<Fault> faults, int seed, int strik
         {
             if ((count = await world.ScalarAsync<long>($"SELECT {left}", cancellationToken)) == 0)
                 return;
+            // Other processes handle them; that is seen by looking, and the bound decides.
             await Task.Delay(50, cancellationToken);
         }
         _stuck++;

@@ -231,7 +231,7 @@ public sealed class ConsumerTroubleTests(Server server) : DatabaseTest(server)
     [Theory]
     [InlineData("-c lock_timeout=100ms")]
     [InlineData("-c statement_timeout=200ms")]
-    public async Task ATimeoutThatTheRoleHas_IsSurvived_AndToldOnce(string options)
+    public async Task ATimeoutThatTheRoleHas_IsSurvived_AndTold(string options)
     {
         TpqQueue queue = await NewQueueAsync();
         using ILoggerFactory loggers = LoggerFactory.Create(b => b.AddProvider(new FakeLoggerProvider(_logs)));

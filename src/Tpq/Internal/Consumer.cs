@@ -53,7 +53,7 @@ sealed class Consumer(
             }
             catch (Exception e) when (e is Npgsql.NpgsqlException or TpqException)
             {
-                _failures.NotLookedAt(e, delivery.Message.Queue, delivery.Message.Id);
+                _failures.LostConnection(e, delivery.Message.Queue, delivery.Message.Id);
                 return null;
             }
         }

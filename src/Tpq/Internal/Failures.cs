@@ -50,13 +50,6 @@ sealed class Failures(TpqClient client, TpqConsumeOptions options)
         }
     }
 
-    /// <summary>It could not be looked at twice, see <see cref="Suspects"/>: it is back.</summary>
-    public void NotLookedAt(Exception error, string queue, long id)
-    {
-        Lengthen();
-        client.Logger.LostInHand(error, queue, id, _pause);
-    }
-
     /// <summary>Settles it.</summary>
     /// <param name="message">The message.</param>
     /// <param name="error">Why it failed.</param>

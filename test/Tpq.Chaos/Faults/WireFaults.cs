@@ -16,7 +16,10 @@ static class WireFaults
     {
         scene.World.Proxy.CutAtCommit(1);
         for (int i = 0; i < 200 && scene.World.Proxy.CutsAtCommitLeft > 0; i++)
+        {
+            // It happens when a client commits next, which nobody tells.
             await Task.Delay(10, scene.Token);
+        }
         bool isCut = scene.World.Proxy.CutsAtCommitLeft == 0;
         scene.World.Proxy.CutAtCommit(0);
         return isCut;
