@@ -120,10 +120,13 @@ public sealed class TpqClient : IAsyncDisposable
         Volatile.Write(ref _toldOfFault, 0);
     }
 
+    /// <summary>Whether nobody has told of a fault since the last look that succeeded.</summary>
+    internal bool IsFirstToTell() => Interlocked.Exchange(ref _toldOfFault, 1) == 0;
+
     /// <summary>Says once why looks fail, until one succeeds, however many wait.</summary>
     internal void TellOfFault(Exception error, string queue)
     {
-        if (Interlocked.Exchange(ref _toldOfFault, 1) != 0)
+        if (!IsFirstToTell())
             return;
         if (Fault.IsPoolExhausted(error))
             Logger.PoolExhausted(queue, MaxPoolSize);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace Tpq.Internal;
@@ -32,7 +33,8 @@ sealed class Failures(TpqClient client, TpqConsumeOptions options)
     public void LostConnection(Exception error, string queue, long id)
     {
         Lengthen();
-        client.Logger.LostInHand(error, queue, id, _pause);
+        // An outage is one line, however many have a message in hand.
+        client.Logger.LostInHand(client.IsFirstToTell() ? LogLevel.Warning : LogLevel.Debug, error, queue, id, _pause);
     }
 
     /// <summary>An error that can be told. An exception of somebody's own may fail to say what it is, and would take whoever asks with it.</summary>

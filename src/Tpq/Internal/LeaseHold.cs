@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Tpq.Internal;
 
-/// <summary>What this process knows of one lease that it holds. Changed under the lock of <see cref="Leases"/>.</summary>
+/// <summary>What this process knows of one lease that it holds. Changed under the lock of <see cref="HeldLeases"/>.</summary>
 /// <param name="message">The message.</param>
 /// <param name="lease">The number that is written beside the message, and which only its holder knows.</param>
 /// <param name="duration">How long it lasts without being renewed.</param>

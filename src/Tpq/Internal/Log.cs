@@ -71,8 +71,8 @@ static partial class Log
     [LoggerMessage(1208, LogLevel.Error, "The handler of queue {Queue} failed after message {Id} was settled")]
     public static partial void FailedWhenSettled(this ILogger logger, Exception exception, string queue, long id);
 
-    [LoggerMessage(1209, LogLevel.Warning, "The connection was lost with message {Id} of queue {Queue} in hand, which is back; going on in {Pause}")]
-    public static partial void LostInHand(this ILogger logger, Exception exception, string queue, long id, TimeSpan pause);
+    [LoggerMessage(EventId = 1209, Message = "The connection was lost with message {Id} of queue {Queue} in hand, which is back; going on in {Pause}")]
+    public static partial void LostInHand(this ILogger logger, LogLevel level, Exception exception, string queue, long id, TimeSpan pause);
 
     [LoggerMessage(1210, LogLevel.Warning, "The leases of queue {Queue} could not be renewed; it is tried again until they run out")]
     public static partial void NotRenewed(this ILogger logger, Exception exception, string queue);
