@@ -14,8 +14,6 @@ public sealed class TpqClient : IAsyncDisposable
 {
     readonly ConcurrentDictionary<string, QueueState> _queues = new(StringComparer.Ordinal);
     readonly CancellationTokenSource _stopping = new();
-    readonly string? _schema;
-    readonly string _tablePrefix;
     readonly bool _ownsDataSource;
     int _toldOfFault;
     int _consumers;
@@ -53,12 +51,12 @@ public sealed class TpqClient : IAsyncDisposable
     {
         DataSource = dataSource;
         _ownsDataSource = owns;
-        _schema = options.Schema;
-        _tablePrefix = options.TablePrefix;
-        if (_schema is not null && Identifier.Measure(_schema, "schema", nameof(options)) > Identifier.MaxBytes)
-            throw new ArgumentException($"The schema \"{_schema}\" is longer than {Identifier.MaxBytes} bytes.", nameof(options));
-        if (_tablePrefix.Length > 0 && Identifier.Measure(_tablePrefix, "table prefix", nameof(options)) > QueueName.MaxPrefixBytes)
-            throw new ArgumentException($"The table prefix \"{_tablePrefix}\" is longer than {QueueName.MaxPrefixBytes} bytes.", nameof(options));
+        Schema = options.Schema;
+        TablePrefix = options.TablePrefix;
+        if (Schema is not null && Identifier.Measure(Schema, "schema", nameof(options)) > Identifier.MaxBytes)
+            throw new ArgumentException($"The schema \"{Schema}\" is longer than {Identifier.MaxBytes} bytes.", nameof(options));
+        if (TablePrefix.Length > 0 && Identifier.Measure(TablePrefix, "table prefix", nameof(options)) > QueueName.MaxPrefixBytes)
+            throw new ArgumentException($"The table prefix \"{TablePrefix}\" is longer than {QueueName.MaxPrefixBytes} bytes.", nameof(options));
         Time = options.TimeProvider;
         Statements = new Statements(Time);
         Logger = LoggerOf(options);
@@ -92,6 +90,11 @@ public sealed class TpqClient : IAsyncDisposable
     /// lives.
     /// </summary>
     public NpgsqlDataSource DataSource { get; }
+
+    /// <summary>Null: the connection's search path.</summary>
+    internal string? Schema { get; }
+
+    internal string TablePrefix { get; }
 
     internal Listener Listener { get; }
 
@@ -160,7 +163,7 @@ public sealed class TpqClient : IAsyncDisposable
     public Task<IReadOnlyList<TpqQueueInfo>> ListAsync(CancellationToken cancellationToken = default)
     {
         ThrowIfDisposed();
-        return Catalog.ListAsync(this, _tablePrefix, _schema, cancellationToken);
+        return Catalog.ListAsync(this, TablePrefix, Schema, cancellationToken);
     }
 
     /// <summary>
@@ -211,7 +214,7 @@ public sealed class TpqClient : IAsyncDisposable
     }
 
     internal QueueState State(string name) =>
-        _queues.GetOrAdd(name, static (n, c) => new QueueState(QueueName.Create(n, c._tablePrefix, c._schema), c), this);
+        _queues.GetOrAdd(name, static (n, c) => new QueueState(QueueName.Create(n, c.TablePrefix, c.Schema), c), this);
 
     /// <summary>Counts consumers, of which each holds a connection, for as long as the result lives, and warns where the pool is smaller.</summary>
     internal IDisposable CountConsumers(int more)

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Npgsql;
 using Tpq.Embedded;
+using Tpq.Internal.Overview;
 
 namespace Tpq.Tests;
 
@@ -31,6 +32,24 @@ public sealed class TwoPhaseTests(PreparingServer server) : IClassFixture<Prepar
         await ExecuteAsync($"COMMIT PREPARED '{_name}'");
         await using TpqDelivery? delivery = await get.WaitAsync(Patience, Token);
         Assert.Equal("1", delivery!.Message.Json);
+    }
+
+    [Fact]
+    public async Task APreparedTake_IsSeenInTheOverview()
+    {
+        TpqQueue queue = await NewQueueAsync(TpqNotify.Never);
+        await queue.PutAsync("1", Token);
+        await using (NpgsqlConnection connection = await Client.DataSource.OpenConnectionAsync(Token))
+        {
+            await using NpgsqlCommand take = new(
+                $"BEGIN; DELETE FROM \"tpq_{_name}\" WHERE id = (SELECT id FROM \"tpq_{_name}\" ORDER BY id FOR UPDATE SKIP LOCKED LIMIT 1); PREPARE TRANSACTION '{_name}'", connection);
+            await take.ExecuteNonQueryAsync(Token);
+        }
+        QueueOverview overview = (await new OverviewReader(Client).ReadAsync(Token)).Find(_name)!;
+        var (holders, messages) = await HeldReader.ReadAsync(Client, overview.Statistics, Token);
+        await ExecuteAsync($"ROLLBACK PREPARED '{_name}'");
+        Assert.Equal(new Tally(1, IsEstimate: false), overview.InHand);
+        Assert.Equal((_name, null), (Assert.Single(holders).Application, Assert.Single(messages).Process));
     }
 
     [Theory]

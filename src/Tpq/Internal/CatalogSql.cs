@@ -45,19 +45,25 @@ static class CatalogSql
         """;
 
     /// <summary>
-    /// $1 the table prefix, $2 the schema or null for what the search path shows, $3 the suffix of companion tables, for which a queue's
-    /// name must leave room.
+    /// Whether it is a queue of the client's that the role may read: $1 the table prefix, $2 the schema or null for what the search path shows, $3 the
+    /// suffix of companion tables, for which a queue's name must leave room. Used with <c>c</c> as the row of pg_class and <c>n</c> as that of its schema.
     /// </summary>
-    public const string Queues =
+    public const string IsListed =
         $"""
-        SELECT substr(c.relname, char_length($1) + 1) AS queue, 'enqueued_at' = ANY ({Columns}) AS has_enqueued_at
-        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-        WHERE starts_with(c.relname, $1) AND char_length(c.relname) > char_length($1)
+        starts_with(c.relname, $1) AND char_length(c.relname) > char_length($1)
           AND right(c.relname, char_length($3)) <> $3 AND octet_length(convert_to(c.relname, 'UTF8')) + octet_length($3) <= 63
           AND CASE WHEN $2::text IS NULL THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = $2 END
           AND n.nspname NOT IN ('pg_catalog', 'information_schema')
           AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
           AND {IsQueue}
+        """;
+
+    /// <summary>$1 to $3 as for <see cref="IsListed"/>.</summary>
+    public const string Queues =
+        $"""
+        SELECT substr(c.relname, char_length($1) + 1) AS queue, 'enqueued_at' = ANY ({Columns}) AS has_enqueued_at
+        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE {IsListed}
         ORDER BY c.relname COLLATE "C"
         """;
 

@@ -287,12 +287,24 @@ sealed class Sql(QueueName name)
     /// </remarks>
     public string Peek => field ??=
         $"""
-        SELECT q.*, CASE WHEN q.xid = 0 THEN false WHEN q.taker >= q.ending THEN true
-                         ELSE coalesce(pg_catalog.pg_xact_status(q.taker::text::xid8) = 'in progress', false) END AS taken
-        FROM (SELECT t.*, ending, ending + (xid - ending % 4294967296 + 6442450944) % 4294967296 - 2147483648 AS taker
-              FROM (SELECT *, xmax::text::bigint AS xid FROM {_table} WHERE {HasJson} ORDER BY id LIMIT $1) t,
-                   (SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint AS ending) s) q
+        SELECT q.*, {IsTaken} AS taken
+        FROM ({WithTaker($"SELECT *, xmax::text::bigint AS xid FROM {_table} WHERE {HasJson} ORDER BY id LIMIT $1")}) q
         ORDER BY q.id
+        """;
+
+    /// <summary>As <see cref="Peek"/> has it, of a row <c>q</c> that <see cref="WithTaker"/> has made.</summary>
+    public const string IsTaken =
+        """
+        CASE WHEN q.xid = 0 THEN false WHEN q.taker >= q.ending THEN true
+                         ELSE coalesce(pg_catalog.pg_xact_status(q.taker::text::xid8) = 'in progress', false) END
+        """;
+
+    /// <summary>Adds the number of the transaction that has deleted, or else locked, a row, to rows that have the 32 bits of xmax as <c>xid</c>.</summary>
+    public static string WithTaker(string rows) =>
+        $"""
+        SELECT t.*, ending, ending + (xid - ending % 4294967296 + 6442450944) % 4294967296 - 2147483648 AS taker
+              FROM ({rows}) t,
+                   (SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint AS ending) s
         """;
 
     /// <summary>Locks: no row. Index: the primary key for the oldest. A table without enqueued_at has no oldest.</summary>
