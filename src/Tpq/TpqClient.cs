@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Tpq.Internal;
+using Tpq.Internal.Telemetry;
 
 namespace Tpq;
 
@@ -64,9 +65,11 @@ public sealed class TpqClient : IAsyncDisposable
         Database = settings.Database ?? settings.Username;
         Enlists = settings.Enlist;
         MaxPoolSize = settings.MaxPoolSize;
+        Server = new ServerAddress(settings.Host, settings.Host is { } host && !host.Contains(',', StringComparison.Ordinal) ? settings.Port : null);
         Listener = new Listener(this, enabled: MaxPoolSize > 1);
         LooksByClock = options.LooksByClock;
         Stopping = _stopping.Token;
+        Gauges.Add(this);
     }
 
     /// <summary>Creates a client for the database that the environment names.</summary>
@@ -105,6 +108,11 @@ public sealed class TpqClient : IAsyncDisposable
     internal ILogger Logger { get; }
 
     internal string? Database { get; }
+
+    internal ServerAddress Server { get; }
+
+    /// <summary>The queues that somebody has asked for.</summary>
+    internal ICollection<QueueState> KnownQueues => _queues.Values;
 
     /// <summary>Whether connections of the data source join a TransactionScope: Npgsql's Enlist.</summary>
     internal bool Enlists { get; }
@@ -207,6 +215,7 @@ public sealed class TpqClient : IAsyncDisposable
     {
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
             return;
+        Gauges.Remove(this);
         await _stopping.CancelAsync().ConfigureAwait(false);
         await Listener.DisposeAsync().ConfigureAwait(false);
         if (_ownsDataSource)

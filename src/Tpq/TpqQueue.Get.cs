@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Npgsql;
 using Tpq.Internal;
+using Tpq.Internal.Telemetry;
 
 namespace Tpq;
 
@@ -93,7 +95,10 @@ public sealed partial class TpqQueue
     {
         AmbientTransaction.Refuse(nameof(GetAsync));
         using var waiter = new Waiter(Client, _state);
-        return await NextAsync(waiter, wait, cancellationToken).ConfigureAwait(false);
+        TpqDelivery? delivery = await NextAsync(waiter, wait, cancellationToken).ConfigureAwait(false);
+        if (delivery is not null)
+            Operation.Received(_state, "get", waiter.LookBegan, delivery.Message);
+        return delivery;
     }
 
     /// <summary>Takes the first messages that nobody has in hand, in one transaction that stays open with the batch.</summary>
@@ -113,7 +118,10 @@ public sealed partial class TpqQueue
         ArgumentOutOfRangeException.ThrowIfLessThan(max, 1);
         AmbientTransaction.Refuse(nameof(GetManyAsync));
         using var waiter = new Waiter(Client, _state);
-        return await NextBatchAsync(waiter, max, wait, cancellationToken).ConfigureAwait(false);
+        TpqBatch? batch = await NextBatchAsync(waiter, max, wait, cancellationToken).ConfigureAwait(false);
+        if (batch is not null)
+            Operation.Received(_state, "get", waiter.LookBegan, batch);
+        return batch;
     }
 
     /// <summary>Takes messages one after the other, waiting for each, for ever.</summary>
@@ -138,7 +146,9 @@ public sealed partial class TpqQueue
         {
             while (true)
             {
+                long asked = Stopwatch.GetTimestamp();
                 delivery = await NextAsync(delivery, waiter, cancellationToken).ConfigureAwait(false);
+                Operation.Received(_state, "get", Math.Max(asked, waiter.LookBegan), delivery.Message);
                 delivery.Held.TakesNext = true;
                 yield return delivery;
                 if (!delivery.HasEnded)

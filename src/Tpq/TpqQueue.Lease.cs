@@ -1,5 +1,6 @@
 using Npgsql;
 using Tpq.Internal;
+using Tpq.Internal.Telemetry;
 
 namespace Tpq;
 
@@ -62,7 +63,10 @@ public sealed partial class TpqQueue
         CheckedLease(duration, nameof(duration));
         AmbientTransaction.Refuse(nameof(LeaseAsync));
         using var waiter = new Waiter(Client, _state);
-        return await LeaseAsync(waiter, max, duration, wait, cancellationToken).ConfigureAwait(false);
+        TpqLeaseBatch? leases = await LeaseAsync(waiter, max, duration, wait, cancellationToken).ConfigureAwait(false);
+        if (leases is not null && Instruments.AreHeard)
+            Operation.Received(_state, "lease", waiter.LookBegan, [.. leases.Select(static l => l.Message)]);
+        return leases;
     }
 
     internal Task<TpqLeaseBatch?> LeaseAsync(Waiter waiter, int max, TimeSpan duration, TimeSpan wait, CancellationToken cancellationToken) =>

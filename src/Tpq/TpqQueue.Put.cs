@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Npgsql;
 using Tpq.Internal;
+using Tpq.Internal.Telemetry;
 
 namespace Tpq;
 
@@ -94,48 +95,49 @@ public sealed partial class TpqQueue
     internal async Task<long> PutCheckedAsync(NpgsqlConnection connection, CheckedPut put, CancellationToken cancellationToken)
     {
         Client.ThrowIfDisposed();
-        Client.Logger.Writing(Name);
-        long id = await CallersTransaction.PutAsync(connection, _state, PutStatement.Of(Sql, put), cancellationToken).ConfigureAwait(false);
-        Client.Logger.Written(id, Name);
-        return id;
+        return await CallersTransaction.PutAsync(Client, connection, _state, put, cancellationToken).ConfigureAwait(false);
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     async ValueTask<long> PutCheckedAsync(CheckedPut put, CancellationToken cancellationToken)
     {
         Client.ThrowIfDisposed();
+        if (AmbientTransaction.Find(Client) is { } ambient)
+            return await ambient.PutAsync(_state, put, cancellationToken).ConfigureAwait(false);
         Client.Logger.Writing(Name);
+        using Operation? send = Operation.BeginSend(_state);
         try
         {
-            NpgsqlBatchCommand statement = PutStatement.Of(Sql, put);
-            long id = AmbientTransaction.Find(Client) is { } ambient
-                ? await ambient.PutAsync(_state, statement, cancellationToken).ConfigureAwait(false)
-                : await _state.Puts.RunAsync(statement, cancellationToken).ConfigureAwait(false);
+            if (send is { TraceParent: not null } && await _state.Carrier.CanCarryAsync(Client.DataSource, cancellationToken).ConfigureAwait(false))
+                put = TraceContext.Add(put, send);
+            long id = await _state.Puts.RunAsync(PutStatement.Of(Sql, put), cancellationToken).ConfigureAwait(false);
+            send?.Succeeded(id: id);
             Client.Logger.Written(id, Name);
             return id;
         }
-        catch (PostgresException e)
+        catch (Exception e)
         {
+            send?.Failed(e);
             Fault.ThrowTranslated(e, _state, Client.Database);
             throw;
         }
     }
 
-    Task<long> PutManyAsync(BulkPut bulk, CancellationToken cancellationToken) => BulkPut.UnwrappedAsync(() => TranslatedAsync(async () =>
+    Task<long> PutManyAsync(BulkPut bulk, CancellationToken cancellationToken) => BulkPut.RunAsync(_state, send => TranslatedAsync(async () =>
     {
         Client.Logger.Writing(Name);
         long count = AmbientTransaction.Find(Client) is { } ambient
-            ? await ambient.RunGuardedAsync(_state, connection => bulk.CopyGentlyAsync(connection, Sql, cancellationToken), cancellationToken).ConfigureAwait(false)
-            : await CopyAsync(bulk, cancellationToken).ConfigureAwait(false);
+            ? await ambient.RunGuardedAsync(_state, connection => bulk.CopyGentlyAsync(connection, _state, send, cancellationToken), cancellationToken).ConfigureAwait(false)
+            : await CopyAsync(bulk, send, cancellationToken).ConfigureAwait(false);
         Client.Logger.WrittenMany(count, Name);
         return count;
     }));
 
-    async Task<long> CopyAsync(BulkPut bulk, CancellationToken cancellationToken)
+    async Task<long> CopyAsync(BulkPut bulk, Operation? send, CancellationToken cancellationToken)
     {
         OwnTransaction own = await OwnTransaction.BeginAsync(Client, cancellationToken).ConfigureAwait(false);
         await using var _ = own.ConfigureAwait(false);
-        long count = await bulk.CopyAsync(own.Connection, Sql, cancellationToken).ConfigureAwait(false);
+        long count = await bulk.CopyAsync(own.Connection, _state, send, cancellationToken).ConfigureAwait(false);
         await own.CommitAsync(cancellationToken).ConfigureAwait(false);
         return count;
     }

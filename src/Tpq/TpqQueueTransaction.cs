@@ -2,6 +2,7 @@ using System.Data;
 using System.Text.Json.Serialization.Metadata;
 using Npgsql;
 using Tpq.Internal;
+using Tpq.Internal.Telemetry;
 
 namespace Tpq;
 
@@ -110,22 +111,15 @@ public readonly struct TpqQueueTransaction
         return await GetAsync(max, wait, cancellationToken).ConfigureAwait(false) ?? [];
     }
 
-    async Task<long> PutCheckedAsync(CheckedPut put, CancellationToken cancellationToken)
-    {
-        NpgsqlConnection connection = Connection();
-        _client.Logger.Writing(_state.Name.Queue);
-        long id = await CallersTransaction.PutAsync(connection, _state, PutStatement.Of(_state.Sql, put), cancellationToken)
-            .ConfigureAwait(false);
-        _client.Logger.Written(id, _state.Name.Queue);
-        return id;
-    }
+    Task<long> PutCheckedAsync(CheckedPut put, CancellationToken cancellationToken) =>
+        CallersTransaction.PutAsync(_client, Connection(), _state, put, cancellationToken);
 
     Task<long> PutManyAsync(BulkPut bulk, CancellationToken cancellationToken)
     {
         NpgsqlConnection connection = Connection();
         QueueState state = _state;
-        return BulkPut.UnwrappedAsync(() =>
-            CallersTransaction.RunGuardedAsync(connection, state, () => bulk.CopyGentlyAsync(connection, state.Sql, cancellationToken)));
+        return BulkPut.RunAsync(state, send =>
+            CallersTransaction.RunGuardedAsync(connection, state, () => bulk.CopyGentlyAsync(connection, state, send, cancellationToken)));
     }
 
     async Task<List<TpqMessage>?> GetAsync(int max, TimeSpan wait, CancellationToken cancellationToken)
@@ -134,7 +128,10 @@ public readonly struct TpqQueueTransaction
         NpgsqlConnection connection = Connection();
         TakeIn takeIn = _transaction.IsolationLevel is IsolationLevel.ReadCommitted or IsolationLevel.ReadUncommitted ? TakeIn.Callers : TakeIn.CallersSnapshot;
         using var waiter = new Waiter(_client, _state, hearsRings: takeIn != TakeIn.CallersSnapshot);
-        return await waiter.WaitAsync(Look, static messages => messages[0].Id, wait, survive: false, cancellationToken).ConfigureAwait(false);
+        List<TpqMessage>? found = await waiter.WaitAsync(Look, static messages => messages[0].Id, wait, survive: false, cancellationToken).ConfigureAwait(false);
+        if (found is not null)
+            Operation.Received(_state, "get", waiter.LookBegan, found);
+        return found;
 
         async Task<List<TpqMessage>?> Look(bool isLast, CancellationToken token)
         {

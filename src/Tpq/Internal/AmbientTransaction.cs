@@ -22,11 +22,11 @@ sealed class AmbientTransaction(TpqClient client)
                 + "Take with In(transaction) in a transaction of your own, or outside the scope.");
     }
 
-    public async Task<long> PutAsync(QueueState queue, NpgsqlBatchCommand put, CancellationToken cancellationToken)
+    public async Task<long> PutAsync(QueueState queue, CheckedPut put, CancellationToken cancellationToken)
     {
         NpgsqlConnection connection = await client.DataSource.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
-        return await CallersTransaction.PutAsync(connection, queue, put, cancellationToken).ConfigureAwait(false);
+        return await CallersTransaction.PutAsync(client, connection, queue, put, cancellationToken).ConfigureAwait(false);
     }
 
     public async Task<T> RunGuardedAsync<T>(QueueState queue, Func<NpgsqlConnection, Task<T>> work, CancellationToken cancellationToken)

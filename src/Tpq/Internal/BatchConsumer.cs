@@ -1,3 +1,5 @@
+using Tpq.Internal.Telemetry;
+
 namespace Tpq.Internal;
 
 /// <summary>
@@ -44,6 +46,7 @@ sealed class BatchConsumer(TpqQueue queue, int max, Func<TpqBatch, CancellationT
             _singly = batch.Count;
             return;
         }
+        using Operation? process = Operation.BeginProcess(queue.State, batch);
         try
         {
             await handler(batch, clock.Start()).ConfigureAwait(false);
@@ -55,11 +58,13 @@ sealed class BatchConsumer(TpqQueue queue, int max, Func<TpqBatch, CancellationT
                 _failures.GaveBack(queue.Name, batch[0].Id);
                 return;
             }
+            process?.Succeeded();
             _failures.Forget();
         }
         catch (Exception e)
         {
             clock.Stop();
+            process?.Failed(e);
             Fail(batch, e, clock, stop);
         }
     }

@@ -1,6 +1,7 @@
 using System.Runtime.ExceptionServices;
 using Npgsql;
 using NpgsqlTypes;
+using Tpq.Internal.Telemetry;
 
 namespace Tpq.Internal;
 
@@ -42,34 +43,48 @@ sealed class BulkPut(IAsyncEnumerable<TpqPut> puts)
         return new BulkPut(puts);
     }
 
-    /// <summary>Lets an error of the caller's source through as it was: until here it must not be taken for one of the queue's.</summary>
-    public static async Task<long> UnwrappedAsync(Func<Task<long>> put)
+    /// <summary>Runs a put as one operation, and lets an error of the caller's source through as it was: until here it must not be taken for one of the queue's.</summary>
+    /// <param name="queue">The queue.</param>
+    /// <param name="put">Copies in a transaction, and returns how many messages there were.</param>
+    public static async Task<long> RunAsync(QueueState queue, Func<Operation?, Task<long>> put)
     {
+        using Operation? send = Operation.BeginSend(queue);
         try
         {
-            return await put().ConfigureAwait(false);
+            long count = await put(send).ConfigureAwait(false);
+            send?.Succeeded(count);
+            return count;
         }
         catch (SourceException e)
         {
+            send?.Failed(e.InnerException!);
             ExceptionDispatchInfo.Throw(e.InnerException!);
+            throw;
+        }
+        catch (Exception e)
+        {
+            send?.Failed(e);
             throw;
         }
     }
 
-    /// <summary>As <see cref="CopyAsync(NpgsqlConnection, Sql, CancellationToken)"/>, but a cancelled COPY, for which the driver closes the connection, is ended in order.</summary>
-    public Task<long> CopyGentlyAsync(NpgsqlConnection connection, Sql sql, CancellationToken cancellationToken) =>
-        CopyAsync(connection, sql, cancellationToken, CancellationToken.None);
+    /// <summary>As <see cref="CopyAsync(NpgsqlConnection, QueueState, Operation, CancellationToken)"/>, but a cancelled COPY, for which the driver closes the connection, is ended in order.</summary>
+    public Task<long> CopyGentlyAsync(NpgsqlConnection connection, QueueState queue, Operation? send, CancellationToken cancellationToken) =>
+        CopyAsync(connection, queue, send, cancellationToken, CancellationToken.None);
 
     /// <summary>Copies on a connection whose transaction is open, and returns how many messages there were.</summary>
     /// <remarks>
     /// A COPY has fixed columns. It has the payload alone, which every queue has, and goes on in a second COPY with headers from the first message
     /// that has some: so only those need a queue with a column for them.
     /// </remarks>
-    public Task<long> CopyAsync(NpgsqlConnection connection, Sql sql, CancellationToken cancellationToken) =>
-        CopyAsync(connection, sql, cancellationToken, cancellationToken);
+    public Task<long> CopyAsync(NpgsqlConnection connection, QueueState queue, Operation? send, CancellationToken cancellationToken) =>
+        CopyAsync(connection, queue, send, cancellationToken, cancellationToken);
 
-    async Task<long> CopyAsync(NpgsqlConnection connection, Sql sql, CancellationToken cancellationToken, CancellationToken breaking)
+    async Task<long> CopyAsync(NpgsqlConnection connection, QueueState queue, Operation? send, CancellationToken cancellationToken, CancellationToken breaking)
     {
+        Sql sql = queue.Sql;
+        if (send is { TraceParent: null } || (send is not null && !await queue.Carrier.CanCarryAsync(connection).ConfigureAwait(false)))
+            send = null;
         long count = 0, loud = 0;
         Copy? copy = null;
         var later = new List<CheckedPut>();
@@ -82,6 +97,8 @@ sealed class BulkPut(IAsyncEnumerable<TpqPut> puts)
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 CheckedPut put = Checked(source.Current, count++);
+                if (send is not null)
+                    put = TraceContext.Add(put, send);
                 if (put.IsLater)
                 {
                     later.Add(put);

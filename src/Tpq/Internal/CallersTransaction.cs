@@ -1,5 +1,6 @@
 using System.Data;
 using Npgsql;
+using Tpq.Internal.Telemetry;
 
 namespace Tpq.Internal;
 
@@ -20,6 +21,27 @@ static class CallersTransaction
     const string Savepoint = "tpq_own_savepoint";
 
     public static async Task<long> PutAsync(
+        TpqClient client, NpgsqlConnection connection, QueueState queue, CheckedPut put, CancellationToken cancellationToken)
+    {
+        client.Logger.Writing(queue.Name.Queue);
+        using Operation? send = Operation.BeginSend(queue);
+        try
+        {
+            if (send is { TraceParent: not null } && await queue.Carrier.CanCarryAsync(connection).ConfigureAwait(false))
+                put = TraceContext.Add(put, send);
+            long id = await PutAsync(connection, queue, PutStatement.Of(queue.Sql, put), cancellationToken).ConfigureAwait(false);
+            send?.Succeeded(id: id);
+            client.Logger.Written(id, queue.Name.Queue);
+            return id;
+        }
+        catch (Exception e)
+        {
+            send?.Failed(e);
+            throw;
+        }
+    }
+
+    static async Task<long> PutAsync(
         NpgsqlConnection connection, QueueState queue, NpgsqlBatchCommand put, CancellationToken cancellationToken)
     {
         bool proven = queue.ProvenPuts.ContainsKey(put.CommandText);

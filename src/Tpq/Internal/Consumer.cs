@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Tpq.Internal.Telemetry;
 
 namespace Tpq.Internal;
 
@@ -76,6 +77,7 @@ sealed class Consumer(
     async ValueTask RunHandlerAsync(TpqDelivery delivery, HandlerClock clock, CancellationToken stop)
     {
         await using var _ = delivery.ConfigureAwait(false);
+        using Operation? process = Operation.BeginProcess(delivery.Held.Queue, delivery.Message);
         try
         {
             await handler(delivery, clock.Start()).ConfigureAwait(false);
@@ -93,11 +95,13 @@ sealed class Consumer(
                 _failures.GaveBack(delivery.Message.Queue, delivery.Message.Id);
                 return;
             }
+            process?.Succeeded();
             _failures.Forget();
         }
         catch (Exception e)
         {
             clock.Stop();
+            process?.Failed(e);
             await FailAsync(delivery, Failures.Readable(e), clock, stop).ConfigureAwait(false);
         }
     }

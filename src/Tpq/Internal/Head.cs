@@ -1,3 +1,5 @@
+using Tpq.Internal.Telemetry;
+
 namespace Tpq.Internal;
 
 /// <summary>Where a client's takes begin to scan a queue: the head hint, which keeps a take as cheap as the first one was.</summary>
@@ -16,7 +18,7 @@ namespace Tpq.Internal;
 /// <para>A sequence that was reset shows as a straggler that was put later than the message at the position. Then the position is set back:
 /// the ids begin anew, and with them the scan.</para>
 /// </remarks>
-sealed class Head(TimeProvider time)
+sealed class Head(TimeProvider time, string queue)
 {
     static readonly TimeSpan LongSweep = TimeSpan.FromMilliseconds(50);
 
@@ -222,6 +224,7 @@ sealed class Head(TimeProvider time)
     {
         _isSweep = false;
         _sweeps.Ended(_sweepTime);
+        Instruments.SweepDuration.Record(_sweepTime.TotalSeconds, Gauges.Tag(queue));
     }
 
     bool IsDue() => !_isSweep && _sweeps.IsDue;

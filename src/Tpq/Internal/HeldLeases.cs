@@ -20,6 +20,15 @@ sealed class HeldLeases(QueueState queue, TpqClient client)
     CancellationTokenSource _changed = new();
     bool _isInTrouble;
 
+    public int Count
+    {
+        get
+        {
+            lock (_gate)
+                return _held.Count;
+        }
+    }
+
     /// <summary>They are to be settled, and are not renewed any more.</summary>
     /// <exception cref="TpqLeaseLostException">One of them is lost.</exception>
     /// <exception cref="InvalidOperationException">One of them was settled already.</exception>

@@ -1,3 +1,5 @@
+using Tpq.Internal.Telemetry;
+
 namespace Tpq.Internal;
 
 /// <summary>What is behind <see cref="TpqQueue.ConsumeLeasedAsync"/>: one takes, as many as there is room for, and many handle.</summary>
@@ -87,15 +89,18 @@ sealed class LeasedConsumer(TpqQueue queue, Func<TpqLease, CancellationToken, Ta
         }
         using var time = new CancellationTokenSource(options.HandlerTimeout, _client.Time);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(graceIsOver, lease.Lost, time.Token);
+        using Operation? process = Operation.BeginProcess(queue.State, lease.Message);
         try
         {
             await handler(lease, end.Token).ConfigureAwait(false);
             if (!lease.Hold.IsSettled)
                 await lease.CompleteAsync(CancellationToken.None).ConfigureAwait(false);
+            process?.Succeeded();
             _failures.Forget();
         }
         catch (Exception thrown)
         {
+            process?.Failed(thrown);
             Exception e = Failures.Readable(thrown);
             await FailAsync(lease, e, time.IsCancellationRequested, isStopped: graceIsOver.IsCancellationRequested || (stop.IsCancellationRequested && e is OperationCanceledException)).ConfigureAwait(false);
         }

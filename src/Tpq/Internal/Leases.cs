@@ -1,5 +1,6 @@
 using System.Data;
 using Npgsql;
+using Tpq.Internal.Telemetry;
 
 namespace Tpq.Internal;
 
@@ -17,6 +18,9 @@ sealed class Leases(QueueState queue, TpqClient client)
     public const int MostAtOnce = 1000;
 
     readonly HeldLeases _held = new(queue, client);
+
+    /// <summary>How many are held.</summary>
+    public int Held => _held.Count;
 
     /// <summary>Takes messages and leases them, in one transaction.</summary>
     public async Task<TpqLeaseBatch?> ClaimAsync(int max, TimeSpan duration, bool toTheEnd, CancellationToken cancellationToken)
@@ -46,7 +50,7 @@ sealed class Leases(QueueState queue, TpqClient client)
     }
 
     /// <summary>Removes the messages, all or none, in a transaction of their own.</summary>
-    public Task CompleteAsync(LeaseHold[] holds, CancellationToken cancellationToken) => EndAsync(holds, async () =>
+    public Task CompleteAsync(LeaseHold[] holds, CancellationToken cancellationToken) => EndAsync(holds, "complete", async () =>
     {
         OwnTransaction own = await OwnTransaction.BeginAsync(client, cancellationToken).ConfigureAwait(false);
         await using var _ = own.ConfigureAwait(false);
@@ -62,7 +66,7 @@ sealed class Leases(QueueState queue, TpqClient client)
         if (transaction.IsolationLevel is not (IsolationLevel.ReadCommitted or IsolationLevel.ReadUncommitted))
             throw new InvalidOperationException(
                 $"A lease cannot be completed in a transaction that is {transaction.IsolationLevel}: its snapshot does not show whether the lease was lost. Use READ COMMITTED.");
-        return EndAsync(holds, async () =>
+        return EndAsync(holds, "complete", async () =>
         {
             await DeleteAsync(connection, holds, cancellationToken).ConfigureAwait(false);
             foreach (LeaseHold hold in holds)
@@ -94,7 +98,7 @@ sealed class Leases(QueueState queue, TpqClient client)
     }
 
     public Task RetryAsync(LeaseHold hold, TimeSpan delay, string? error, CancellationToken cancellationToken) =>
-        EndAsync([hold], () =>
+        EndAsync([hold], "retry", () =>
         {
             byte[]? headers = DeadLetters.WithError(hold.Message.Utf8Headers, error);
             NpgsqlBatchCommand put = Of(queue.Sql.RetryLeased, hold);
@@ -103,7 +107,7 @@ sealed class Leases(QueueState queue, TpqClient client)
             return RunAsync(put, hold, cancellationToken);
         });
 
-    public Task DeadLetterAsync(LeaseHold hold, int attempts, string error, CancellationToken cancellationToken) => EndAsync([hold], async () =>
+    public Task DeadLetterAsync(LeaseHold hold, int attempts, string error, CancellationToken cancellationToken) => EndAsync([hold], "dead_letter", async () =>
     {
         QueueState dead;
         NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
@@ -143,22 +147,26 @@ sealed class Leases(QueueState queue, TpqClient client)
     }
 
     /// <summary>Has the holds settled by a statement; they are held on if it fails, and gone if they are lost.</summary>
-    async Task EndAsync(LeaseHold[] holds, Func<Task> end)
+    async Task EndAsync(LeaseHold[] holds, string name, Func<Task> end)
     {
         client.ThrowIfDisposed();
         _held.LetGo(holds);
+        using Operation? settle = Operation.BeginSettle(queue, name, [.. holds.Select(static h => h.Message)]);
         try
         {
             await end().ConfigureAwait(false);
+            settle?.Succeeded();
         }
-        catch (TpqLeaseLostException)
+        catch (TpqLeaseLostException e)
         {
+            settle?.Failed(e);
             // Of several, the others are still this holder's.
             _held.Keep([.. holds.Where(static h => !h.IsLost)]);
             throw;
         }
         catch (Exception e)
         {
+            settle?.Failed(e);
             _held.Keep(holds);
             if (e is PostgresException server && Fault.IsMissingTable(server) && !await IsThereAsync().ConfigureAwait(false))
                 throw new TpqQueueNotFoundException(queue.Name.Queue, client.Database, e);

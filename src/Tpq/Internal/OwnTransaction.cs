@@ -1,6 +1,7 @@
 using System.Data;
 using System.Runtime.CompilerServices;
 using Npgsql;
+using Tpq.Internal.Telemetry;
 
 namespace Tpq.Internal;
 
@@ -21,6 +22,7 @@ sealed class OwnTransaction : IAsyncDisposable
     QueueState? _queue;
     List<TpqMessage> _taken = [];
     bool _ended;
+    int _inHand;
 
     /// <summary>Whether there is a savepoint before what the handler does.</summary>
     bool _isLent;
@@ -178,7 +180,17 @@ sealed class OwnTransaction : IAsyncDisposable
         ThrowIfEnded();
         cancellationToken.ThrowIfCancellationRequested();
         PendingTake? next = TakesNext && _queue is { Head.IsPlain: true } ? new PendingTake(this, _queue) : null;
-        await EndAsync([], next).ConfigureAwait(false);
+        using Operation? settle = _queue is null ? null : Operation.BeginSettle(_queue, "commit", _taken);
+        try
+        {
+            await EndAsync([], next).ConfigureAwait(false);
+            settle?.Succeeded();
+        }
+        catch (Exception e)
+        {
+            settle?.Failed(e);
+            throw;
+        }
     }
 
     /// <summary>Undoes what the handler wrote, runs statements and commits, in one round trip.</summary>
@@ -216,6 +228,7 @@ sealed class OwnTransaction : IAsyncDisposable
         }
         finally
         {
+            LetGo();
             _wasLost = Connection.State != ConnectionState.Open;
             if (Successor is null)
                 await ReleaseAsync().ConfigureAwait(false);
@@ -236,6 +249,7 @@ sealed class OwnTransaction : IAsyncDisposable
     {
         if (_ended)
             return;
+        LetGo();
         if (AttemptsToGoBackWith is { } attempts && !HasEnded)
         {
             try
@@ -259,6 +273,14 @@ sealed class OwnTransaction : IAsyncDisposable
     {
         _queue = queue;
         _taken = found;
+        _inHand = found.Count;
+        queue.AddInHand(_inHand);
+    }
+
+    void LetGo()
+    {
+        _queue?.AddInHand(-_inHand);
+        _inHand = 0;
     }
 
     async Task<List<TpqMessage>> ExecuteAsync(TakeStatement statement, CancellationToken cancellationToken)

@@ -1,5 +1,6 @@
 using Npgsql;
 using NpgsqlTypes;
+using Tpq.Internal.Telemetry;
 
 namespace Tpq.Internal;
 
@@ -16,7 +17,7 @@ static class Settlement
     /// <summary>Counts a failed delivery, and has the message delivered again after a pause.</summary>
     public static Task RetryAsync(
         OwnTransaction held, QueueState queue, TpqMessage message, TimeSpan delay, string? error, CancellationToken cancellationToken) =>
-        TranslatedAsync(queue, held, () =>
+        SettleAsync(queue, held, "retry", message, () =>
         {
             NpgsqlBatchCommand put = Row(queue.Sql.PutBackLater, message, message.Attempts + 1, DeadLetters.WithError(message.Utf8Headers, error));
             put.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = delay });
@@ -26,7 +27,7 @@ static class Settlement
     /// <summary>Makes a dead letter of it, which says after how many failed deliveries.</summary>
     public static Task DeadLetterAsync(
         OwnTransaction held, QueueState queue, TpqMessage message, int attempts, string error, CancellationToken cancellationToken) =>
-        TranslatedAsync(queue, held, async () =>
+        SettleAsync(queue, held, "dead_letter", message, async () =>
         {
             await held.UndoHandlerAsync(cancellationToken).ConfigureAwait(false);
             QueueState dead = await DeadLetters.QueueAsync(held.Client, held.Connection, queue, cancellationToken).ConfigureAwait(false);
@@ -65,14 +66,17 @@ static class Settlement
     static NpgsqlParameter PutAt(TpqMessage message) =>
         new() { Value = message.EnqueuedAt is { } time ? time : DBNull.Value, NpgsqlDbType = NpgsqlDbType.TimestampTz };
 
-    static async Task TranslatedAsync(QueueState queue, OwnTransaction held, Func<Task> settle)
+    static async Task SettleAsync(QueueState queue, OwnTransaction held, string name, TpqMessage message, Func<Task> settle)
     {
+        using Operation? operation = Operation.BeginSettle(queue, name, [message]);
         try
         {
             await settle().ConfigureAwait(false);
+            operation?.Succeeded();
         }
-        catch (PostgresException e)
+        catch (Exception e)
         {
+            operation?.Failed(e);
             Fault.ThrowTranslated(e, queue, held.Client.Database);
             throw;
         }

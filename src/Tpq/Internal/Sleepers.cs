@@ -1,3 +1,5 @@
+using Tpq.Internal.Telemetry;
+
 namespace Tpq.Internal;
 
 /// <summary>Who waits for a queue in this client: their places, and how they are woken.</summary>
@@ -6,7 +8,7 @@ namespace Tpq.Internal;
 /// ring told of. So a message costs one look, however many wait. What must not be lost is the ring: one that nobody has acted upon is passed on by
 /// whoever leaves with it. Where nobody is asleep, everybody remembers the ring, and looks once more before he sleeps.
 /// </remarks>
-sealed class Sleepers
+sealed class Sleepers(string queue)
 {
     /// <summary>So many messages without an empty look, and the queue is a busy one.</summary>
     const int ManyFinds = 10;
@@ -131,7 +133,10 @@ sealed class Sleepers
     void WakeOneLocked(long? only = null)
     {
         if (_subscriptions.Find(static s => s.IsAsleep) is { } sleeper)
+        {
             sleeper.Ring(only);
+            Instruments.WakeUps.Add(1, Gauges.Tag(queue));
+        }
         else
             _subscriptions.ForEach(static s => s.Ring(null));
     }

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Tpq.Internal;
 
 /// <summary>Looks, and looks again when something may have changed, until there is a message or the time is up.</summary>
@@ -16,6 +18,9 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true, 
     static readonly TimeSpan PollInterval = TimeSpan.FromSeconds(1);
 
     static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>When the last look began, as a timestamp of <see cref="Stopwatch"/>.</summary>
+    public long LookBegan { get; private set; }
 
     Subscription? _subscription;
     bool _sleepsFirst;
@@ -100,6 +105,7 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true, 
                     await queue.Later.ResumedAsync(cancellationToken).ConfigureAwait(false);
                 }
                 queue.Later.Touch();
+                LookBegan = Stopwatch.GetTimestamp();
                 T? found = await look(left <= TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
                 client.ReachedDatabase();
                 pause = TimeSpan.Zero;

@@ -8,7 +8,7 @@ public sealed class HeadTests
     readonly ManualTime _time = new();
     readonly Head _head;
 
-    public HeadTests() => _head = new Head(_time);
+    public HeadTests() => _head = new Head(_time, "orders");
 
     [Fact]
     public void TheFirstTake_IsASweep_AndTheNextGoesOnBehindIt()
