@@ -30,6 +30,7 @@ sealed class Handler(MessageFormat format, IReadOnlyList<string>? command, strin
         start.Environment["TPQ_QUEUE"] = message.Queue;
         start.Environment["TPQ_ID"] = message.Id.ToString(CultureInfo.InvariantCulture);
         start.Environment["TPQ_ATTEMPTS"] = message.Attempts.ToString(CultureInfo.InvariantCulture);
+        Trace.Pass(message, start.Environment);
         return await ChildProcess.RunAsync(start, input.WrittenMemory);
     }
 

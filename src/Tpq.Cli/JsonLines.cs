@@ -6,8 +6,7 @@ namespace Tpq.Cli;
 
 /// <summary>One JSON value per line, read in the memory of one line. Blank lines are skipped; a line may end in CR LF.</summary>
 /// <param name="reader">The input.</param>
-/// <param name="delay">How long each message is not ready after it was put; null for not at all.</param>
-sealed class JsonLines(PipeReader reader, TimeSpan? delay = null)
+sealed class JsonLines(PipeReader reader)
 {
     /// <summary>How much of what is not read yet has no line break in it; a long line is not searched from its start each time.</summary>
     long _searched;
@@ -18,7 +17,7 @@ sealed class JsonLines(PipeReader reader, TimeSpan? delay = null)
     /// <summary>How many bytes were read.</summary>
     public long Position { get; private set; }
 
-    public async IAsyncEnumerable<TpqPut> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<ReadOnlyMemory<byte>> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -61,13 +60,13 @@ sealed class JsonLines(PipeReader reader, TimeSpan? delay = null)
         return true;
     }
 
-    TpqPut? ToMessage(ReadOnlySequence<byte> line)
+    ReadOnlyMemory<byte>? ToMessage(ReadOnlySequence<byte> line)
     {
         ReadOnlyMemory<byte> bytes = line.ToArray();
         if (Number == 1 && bytes.Span.StartsWith("\uFEFF"u8))
             bytes = bytes["\uFEFF"u8.Length..];
         if (bytes.Span.EndsWith("\r"u8))
             bytes = bytes[..^1];
-        return bytes.Span.Trim(" \t\r"u8).IsEmpty ? null : new TpqPut(bytes) { Delay = delay };
+        return bytes.Span.Trim(" \t\r"u8).IsEmpty ? default(ReadOnlyMemory<byte>?) : bytes;
     }
 }

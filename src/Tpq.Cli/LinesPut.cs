@@ -5,8 +5,11 @@ namespace Tpq.Cli;
 /// <param name="lines">Where they come from.</param>
 /// <param name="batch">How many are put in one transaction; null for all.</param>
 /// <param name="create">Whether to create the queue, if it is missing, before the first message that is one.</param>
-sealed class LinesPut(TpqQueue queue, JsonLines lines, int? batch, bool create)
+/// <param name="delay">How long each message is not ready after it was put; null for not at all.</param>
+sealed class LinesPut(TpqQueue queue, JsonLines lines, int? batch, bool create, TimeSpan? delay = null)
 {
+    IReadOnlyDictionary<string, string>? _headers;
+
     /// <summary>How many messages are put for good.</summary>
     public long Committed { get; private set; }
 
@@ -16,14 +19,15 @@ sealed class LinesPut(TpqQueue queue, JsonLines lines, int? batch, bool create)
     /// <exception cref="CliException">A line is not a JSON value.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        await using IAsyncEnumerator<TpqPut> all = lines.ReadAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
+        await using IAsyncEnumerator<ReadOnlyMemory<byte>> all = lines.ReadAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
         try
         {
             bool isThere = await all.MoveNextAsync();
             if (isThere)
-                all.Current.ToUtf8();
+                new TpqPut(all.Current).ToUtf8();
             if (create)
                 await queue.CreateAsync(cancellationToken: cancellationToken);
+            _headers = await Trace.HeadersAsync(queue, cancellationToken);
             for (; isThere; isThere = await all.MoveNextAsync())
                 Committed += await queue.PutManyAsync(NextBatchAsync(all), cancellationToken);
         }
@@ -40,12 +44,12 @@ sealed class LinesPut(TpqQueue queue, JsonLines lines, int? batch, bool create)
         : $"{Display.Messages(Committed)} of the lines before it {(Committed == 1 ? "was" : "were")} put.";
 
     /// <summary>The line at which the enumerator stands, and as many more as make a batch.</summary>
-    async IAsyncEnumerable<TpqPut> NextBatchAsync(IAsyncEnumerator<TpqPut> all)
+    async IAsyncEnumerable<TpqPut> NextBatchAsync(IAsyncEnumerator<ReadOnlyMemory<byte>> all)
     {
         long taken = 0;
         do
         {
-            yield return all.Current;
+            yield return new TpqPut(all.Current) { Delay = delay, Headers = _headers };
             Sent++;
         }
         while (++taken != batch && await all.MoveNextAsync());

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
 using Npgsql;
 using Tpq.Internal;
@@ -45,6 +46,37 @@ public static class TpqServiceCollectionExtensions
                 "AddTpq was called before with another connection string, and adds one client. For a second database make a TpqClient and run its queues' ConsumeAsync.");
         registrations.ConnectionString = connectionString;
         return Add(services, registrations, configure);
+    }
+
+    /// <summary>
+    /// Adds a check of the host's queues: whether the database is reached, the queues are there and up to date, waiting consumers are told of messages, and what is
+    /// configured: the age of the oldest message, and the number of dead letters.
+    /// </summary>
+    /// <param name="builder">The application's health checks.</param>
+    /// <param name="configure">Limits, and which queues; <see langword="null"/>: no limits, and the queues of <see cref="TpqBuilder.AddQueue"/> and the consumers.</param>
+    /// <param name="name">The check's name. Default: <c>tpq</c>.</param>
+    /// <param name="failureStatus">
+    /// What is reported where the database is not reached, or a queue is missing. Default, <see langword="null"/>: <see cref="HealthStatus.Unhealthy"/>. All else that is found
+    /// is <see cref="HealthStatus.Degraded"/>: to restart this process would not mend it.
+    /// </param>
+    /// <param name="tags">Tags, by which checks are chosen.</param>
+    /// <param name="timeout">How long it may take. Default, <see langword="null"/>: 5 seconds; <see cref="Timeout.InfiniteTimeSpan"/>: as long as it takes.</param>
+    /// <returns><paramref name="builder"/>.</returns>
+    /// <remarks>
+    /// A check costs two round trips. It reads at most some thousand rows of each queue, and locks none. It fails with an <see cref="InvalidOperationException"/> where there is no
+    /// <see cref="TpqClient"/> among the services.
+    /// </remarks>
+    public static IHealthChecksBuilder AddTpq(
+        this IHealthChecksBuilder builder, Action<TpqHealthOptions>? configure = null, string name = "tpq", HealthStatus? failureStatus = null,
+        IEnumerable<string>? tags = null, TimeSpan? timeout = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        var options = new TpqHealthOptions();
+        configure?.Invoke(options);
+        Registrations registrations = Registrations.Of(builder.Services);
+        return builder.Add(new HealthCheckRegistration(name, provider => new QueuesHealth(
+            provider.GetService<TpqClient>() ?? throw new InvalidOperationException("There is no TpqClient among the services: call services.AddTpq() first."),
+            registrations, options), failureStatus, tags, timeout ?? TimeSpan.FromSeconds(5)));
     }
 
     static TpqBuilder Add(IServiceCollection services, Registrations registrations, Action<TpqClientOptions>? configure)

@@ -114,6 +114,8 @@ public sealed class TpqClient : IAsyncDisposable
     /// <summary>The queues that somebody has asked for.</summary>
     internal ICollection<QueueState> KnownQueues => _queues.Values;
 
+    internal bool Knows(string queue) => _queues.ContainsKey(queue);
+
     /// <summary>Whether connections of the data source join a TransactionScope: Npgsql's Enlist.</summary>
     internal bool Enlists { get; }
 

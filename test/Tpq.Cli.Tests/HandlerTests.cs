@@ -15,6 +15,25 @@ public sealed class HandlerTests(Server server) : CommandTest(server)
         Assert.Empty(await StoredAsync("orders"));
     }
 
+    [Theory]
+    [InlineData]
+    [InlineData("--lines")]
+    public async Task ATrace_GoesFromTheProducersEnvironment_ToTheCommands(params string[] options)
+    {
+        const string Trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        await BashAsync($"echo 1 | TRACEPARENT={Trace} TRACESTATE=a=b $TPQ produce orders --create {string.Join(' ', options)}; echo 2 | TRACEPARENT=nonsense $TPQ produce orders");
+        Ended ended = (await BashAsync("TRACEPARENT=mine $TPQ consume orders --count=2 --exec='echo $(cat) $TRACEPARENT $TRACESTATE'")).With(0);
+        Assert.Equal($"1 {Trace} a=b\n2\n", ended.Output);
+    }
+
+    [Fact]
+    public async Task ATrace_IsLeftOut_WhereTheQueueIsThePythonTpqs()
+    {
+        await ExecuteAsync($"CREATE TABLE {Schema}.tpq_orders (id bigserial PRIMARY KEY, data json NOT NULL)");
+        (await BashAsync("echo 1 | TRACEPARENT=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 $TPQ produce orders")).With(0);
+        Assert.Equal(["1"], await StoredAsync("orders"));
+    }
+
     [Fact]
     public async Task Command_IsStartedWithoutAShell()
     {

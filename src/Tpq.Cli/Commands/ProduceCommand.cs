@@ -63,25 +63,31 @@ static class ProduceCommand
 
     static async Task<int> PutAsync(ParseResult parse, TpqQueue queue, Input input, CancellationToken cancellationToken)
     {
-        var message = new TpqPut(await input.ReadMessageAsync(cancellationToken)) { Delay = parse.GetValue(Delay) };
+        ReadOnlyMemory<byte> json = await input.ReadMessageAsync(cancellationToken);
         try
         {
-            await queue.PutAsync(message, cancellationToken);
+            await PutAsync();
         }
         // Only now: what is no JSON leaves no queue behind.
         catch (TpqQueueNotFoundException) when (parse.GetValue(CreateQueue))
         {
             await queue.CreateAsync(cancellationToken: cancellationToken);
-            await queue.PutAsync(message, cancellationToken);
+            await PutAsync();
         }
         return ExitCode.Done;
+
+        async Task PutAsync()
+        {
+            var message = new TpqPut(json) { Delay = parse.GetValue(Delay), Headers = await Trace.HeadersAsync(queue, cancellationToken) };
+            await queue.PutAsync(message, cancellationToken);
+        }
     }
 
     static async Task<int> PutLinesAsync(
         ParseResult parse, Session session, TpqQueue queue, Input input, CancellationToken cancellationToken)
     {
-        var lines = new JsonLines(input.ToPipe(), parse.GetValue(Delay));
-        var put = new LinesPut(queue, lines, parse.GetValue(Batch), parse.GetValue(CreateQueue));
+        var lines = new JsonLines(input.ToPipe());
+        var put = new LinesPut(queue, lines, parse.GetValue(Batch), parse.GetValue(CreateQueue), parse.GetValue(Delay));
         try
         {
             await LinesProgress.ShowAsync(put, lines, input.Length, session.Options, cancellationToken);

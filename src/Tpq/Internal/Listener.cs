@@ -33,6 +33,10 @@ sealed class Listener(TpqClient client, bool enabled) : IAsyncDisposable
     string? _awaited;
     bool _hasArrived;
     volatile bool _isInVain;
+    volatile bool _isLost;
+
+    /// <summary>Why waiting consumers look by the clock; null where they are told, or nobody waits.</summary>
+    public string? Trouble => _isLost ? "the listening connection was lost" : _isInVain ? "notifications do not reach this client, because of a pooler in transaction mode" : null;
 
     /// <summary>Somebody has begun to wait for the queue, or something has changed about those who do.</summary>
     public void Attend(QueueState queue)
@@ -78,13 +82,14 @@ sealed class Listener(TpqClient client, bool enabled) : IAsyncDisposable
         {
             try
             {
-                await ListenAsync(known, () => pause = TimeSpan.Zero).ConfigureAwait(false);
+                await ListenAsync(known, () => (pause, _isLost) = (TimeSpan.Zero, false)).ConfigureAwait(false);
             }
             catch (Exception e) when (!_stopping.IsCancellationRequested)
             {
                 // Whatever it is, waiters go on looking once a second; said once, until it works again.
                 if (pause == TimeSpan.Zero)
                     client.Logger.ListenerLost(e);
+                _isLost = true;
                 pause = pause == TimeSpan.Zero ? Tick / 4 : Min(pause * 2, MaxPause);
                 await Task.Delay(pause, client.Time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
@@ -105,6 +110,7 @@ sealed class Listener(TpqClient client, bool enabled) : IAsyncDisposable
             if (known.Count > 0 && !_stopping.IsCancellationRequested && !_isInVain)
                 return false;
             _loop = null;
+            _isLost = false;
             return true;
         }
     }

@@ -11,7 +11,9 @@ namespace Tpq.Internal.Overview;
 /// <para>A look reads some thousand rows, and begins behind the dead rows where there are a great many: see <see cref="OverviewSql"/>. Where the statistics mislead, after a crash of the
 /// server for instance, it gives up after a quarter of a second.</para>
 /// </remarks>
-sealed class OverviewReader(TpqClient client)
+/// <param name="client">The client.</param>
+/// <param name="isWanted">Which queues, by name; null for all.</param>
+sealed class OverviewReader(TpqClient client, Func<string, bool>? isWanted = null)
 {
     public const int MostLooks = 100;
 
@@ -108,7 +110,9 @@ sealed class OverviewReader(TpqClient client)
         DateTimeOffset now = client.Time.GetUtcNow();
         while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
-            queues.Add(QueueStatistics.Read(reader, client));
+            QueueStatistics queue = QueueStatistics.Read(reader, client);
+            if (isWanted?.Invoke(queue.Name.Queue) ?? true)
+                queues.Add(queue);
             now = reader.GetFieldValue<DateTimeOffset>(13);
         }
         return (queues, now);

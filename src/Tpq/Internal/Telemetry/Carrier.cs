@@ -18,8 +18,10 @@ sealed class Carrier(QueueName name, TimeProvider time)
             return true;
         if (_refused is { } refused && time.GetElapsedTime(refused) < Patience)
             return false;
-        _hasHeaders = (await Catalog.ReadAsync(connection, name, CancellationToken.None).ConfigureAwait(false)).Columns.Contains("headers");
-        if (!_hasHeaders)
+        Catalog catalog = await Catalog.ReadAsync(connection, name, CancellationToken.None).ConfigureAwait(false);
+        _hasHeaders = catalog.Columns.Contains("headers");
+        // One that is not there may be made the next moment.
+        if (!_hasHeaders && catalog.IsTable)
             _refused = time.GetTimestamp();
         return _hasHeaders;
     }

@@ -13,7 +13,7 @@ sealed class DatabaseGauge(TpqClient client)
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     readonly Lock _gate = new();
-    readonly OverviewReader _reader = new(client);
+    readonly OverviewReader _reader = new(client, client.Knows);
     Task<DatabaseOverview?>? _reading;
     long _began;
 
