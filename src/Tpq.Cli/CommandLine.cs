@@ -67,6 +67,8 @@ static class CommandLine
         DeleteCommand.Create(),
         PeekCommand.Create(),
         ListCommand.Create(),
+        StatsCommand.Create(),
+        TopCommand.Create(),
         MoveCommand.Create(),
         DevCommand.Create(),
         DemoCommand.Create(),

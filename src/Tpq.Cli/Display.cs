@@ -39,11 +39,12 @@ static partial class Display
     public static string Messages(long number) => number == 1 ? "1 message" : $"{Count(number)} messages";
 
     /// <summary>How long ago that was, in the two largest units: <c>3m 12s</c>. Empty where nobody knows.</summary>
-    public static string Age(DateTimeOffset? time)
+    public static string Age(DateTimeOffset? time) => time is { } known ? Age(known, DateTimeOffset.UtcNow) : "";
+
+    /// <summary>How long before another time that was.</summary>
+    public static string Age(DateTimeOffset time, DateTimeOffset now)
     {
-        if (time is null)
-            return "";
-        TimeSpan age = DateTimeOffset.UtcNow - time.Value;
+        TimeSpan age = now - time;
         // The server's clock may be ahead of ours.
         return age < TimeSpan.Zero ? "0s" : age < TimeSpan.FromMinutes(1) ? $"{age.Seconds}s" : LongTime(age);
     }

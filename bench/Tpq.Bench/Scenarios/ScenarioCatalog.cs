@@ -16,5 +16,6 @@ static class ScenarioCatalog
         new SteadyState(conditions),
         new Starts(conditions),
         new CostOfSafety(conditions),
+        new CostOfTelemetry(conditions),
     ];
 }
