@@ -7,7 +7,7 @@ namespace Tpq.Cli;
 /// <summary>How names, numbers and times are written for people: the same in every locale.</summary>
 static partial class Display
 {
-    public static string Quote(string name) => $"\"{Safe(name)}\"";
+    public static string Quote(string name) => $"\"{Safe(WithoutPassword(name))}\"";
 
     /// <summary>The text without characters that would steer a terminal.</summary>
     public static string Safe(string text)
@@ -20,8 +20,8 @@ static partial class Display
         return safe.ToString();
     }
 
-    /// <summary>The text without what may be the password of a URL: all between its slashes and its at sign.</summary>
-    public static string WithoutPassword(string text) => UserOfUrl().Replace(text, "://…@");
+    /// <summary>The text without what may be a password: in a URL all between its slashes and its last at sign, else what is set behind a "password=".</summary>
+    public static string WithoutPassword(string text) => Password().Replace(text, m => m.Value.StartsWith("://", StringComparison.Ordinal) ? "://…@" : "…");
 
     /// <summary>A sentence as it goes on behind a colon.</summary>
     public static string Continue(string sentence) =>
@@ -63,6 +63,6 @@ static partial class Display
         _ => $"{time.Minutes}m {time.Seconds}s",
     };
 
-    [GeneratedRegex(@"://[^\s]*@")]
-    private static partial Regex UserOfUrl();
+    [GeneratedRegex("""://.*@|(?<=(password|pwd)\s*=\s*)('[^']*'|"[^"]*"|[^\s;&'"][^;&]*)""", RegexOptions.IgnoreCase | RegexOptions.Singleline)]
+    private static partial Regex Password();
 }

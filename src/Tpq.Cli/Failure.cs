@@ -19,9 +19,9 @@ sealed record Failure(string? Sentence, int Code)
         {
             Failure failure = Of(e, options, intent, address?.Invoke());
             if (failure.Sentence is { } sentence)
-                await Console.Error.WriteLineAsync(sentence);
+                await Console.Error.WriteLineAsync(Display.OneLine(sentence));
             if (options.Debug)
-                await Console.Error.WriteLineAsync(e.ToString());
+                await Console.Error.WriteLineAsync(Display.WithoutPassword(e.ToString()));
             return failure.Code;
         }
     }
@@ -35,7 +35,7 @@ sealed record Failure(string? Sentence, int Code)
         TpqInvalidJsonException e => new($"{intent}: not a JSON value: {e.Reason} (line {e.Line}, column {e.Column}).", ExitCode.Usage),
         TpqQueueNotFoundException e => new(MissingQueue(intent, options, e.Queue, e.Database), ExitCode.Unusable),
         TpqException e => new($"{intent}: {Display.Continue(e.Message)}", ExitCode.Unusable),
-        PostgresException e => new($"{intent}: the server of {address} says: {e.MessageText} ({e.SqlState}).", ExitCode.Unusable),
+        PostgresException e => new($"{intent}: the server of {address} says: {Display.WithoutPassword(e.MessageText)} ({e.SqlState}).", ExitCode.Unusable),
         // The driver says so itself, with no exception of its own: the server has asked, and there was nothing to send.
         NpgsqlException e when e.Message.StartsWith("No password", StringComparison.Ordinal) => new(
             $"{intent}: {address} wants a password, and none was given: "

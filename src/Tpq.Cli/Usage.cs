@@ -11,9 +11,11 @@ static class Usage
     {
         // The parser takes an option that it does not know for an argument, where there is room for one.
         if (Words.Before(parse).FirstOrDefault(word => word.StartsWith('-')) is { } odd)
-            return $"There is no option {Display.Safe(odd.Split('=')[0])} here. (What begins with \"-\" and is not an option comes after \"--\".)";
+            return $"There is no option {Display.Safe(Display.WithoutPassword(odd).Split('=')[0])} here. (What begins with \"-\" and is not an option comes after \"--\".)";
         if (parse.CommandResult.Command is RootCommand && parse.UnmatchedTokens is [string verb, ..])
-            return $"There is no command {Display.Quote(Display.WithoutPassword(verb))}.";
+            return $"There is no command {Display.Quote(verb)}.";
+        if (Words.HavePassword(parse))
+            return "There is a password in a word that is none of a database: the database's URL comes after --url=, or into TPQ_URL.";
         return parse.Errors.Count == 0 ? null : string.Join(Environment.NewLine, parse.Errors.Select(e => Display.Safe(Display.WithoutPassword(e.Message))));
     }
 

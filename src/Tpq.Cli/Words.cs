@@ -11,6 +11,14 @@ static class Words
     public static IEnumerable<string> After(ParseResult parse) =>
         parse.Tokens.SkipWhile(t => t.Type != TokenType.DoubleDash).Skip(1).Select(t => t.Value);
 
+    /// <summary>Whether a word before the first <c>--</c> has a password in it, and is neither the URL nor a command.</summary>
+    public static bool HavePassword(ParseResult parse)
+    {
+        Token[] before = [.. parse.Tokens.TakeWhile(t => t.Type != TokenType.DoubleDash)];
+        return before.Index().Any(t => Display.WithoutPassword(t.Item.Value) != t.Item.Value
+            && !(t.Index > 0 && before[t.Index - 1] is { Type: TokenType.Option, Value: "--url" or "--exec" }));
+    }
+
     /// <summary>With <c>--prefix=</c>, an empty value, as two words: of the one the parser makes an option whose value is the next word.</summary>
     public static string[] WithEmptyValues(string[] words)
     {

@@ -45,6 +45,12 @@ public sealed class UsageTests(Server server) : CommandTest(server)
     [InlineData("postgresql://u:S3cret@h/db", "count", "orders")]
     [InlineData("count", "orders", "postgresql://u:S3cret@h/db")]
     [InlineData("delete", "orders", "postgresql://u:S3cret@h/db")]
+    [InlineData("count", "orders", "--ulr:postgresql://u:S3cret@h/db")]
+    [InlineData("count", "postgresql://u:S3cret@h/db")]
+    [InlineData("create", "postgresql://somebody:S3cret@a.host.with.a.long.name.example.com:5432/database")]
+    [InlineData("count", "Host=h;Username=u;Password=S3cret")]
+    [InlineData("list", "--schema=postgresql://u:S3cret@h/db")]
+    [InlineData("put", "orders", "--file=postgresql://u:S3cret@h/db")]
     public async Task Parse_ShowsNoPassword_WhenTheUrlIsInTheWrongPlace(params string[] args) =>
         Assert.DoesNotContain("S3cret", (await RunAsync(args)).With(2).Error);
 
@@ -150,6 +156,14 @@ public sealed class UsageTests(Server server) : CommandTest(server)
         Assert.Equal("1\n", (await RunAsync("consume", name)).With(0).Output);
         (await RunAsync("drop", name, "--yes")).With(0);
         Assert.Equal(0L, await ScalarAsync<long>($"SELECT count(*) FROM pg_tables WHERE schemaname = '{Schema}'"));
+    }
+
+    [Fact]
+    public async Task Queue_SteersNoTerminal_InAnError()
+    {
+        string error = (await RunAsync("create", "line\nbreak \u001b[31m_later")).With(2).Error;
+        Assert.Contains("cannot be the name of a queue", error);
+        Assert.DoesNotContain(error[..^1], char.IsControl);
     }
 
     [Theory]

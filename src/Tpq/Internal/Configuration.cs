@@ -93,10 +93,10 @@ sealed class Configuration(Func<string, string?> environment, ILogger logger)
         {
             var builder = new NpgsqlConnectionStringBuilder(text);
             // libpq's "host=… dbname=…", with spaces between, is one long host to Npgsql.
-            if (builder.Host is null || !builder.Host.Contains('='))
+            if (builder.Host?.Contains('=') != true && !((string?[])[builder.Host, builder.Database, builder.Username]).Any(ConnectionUrl.IsWhole))
                 return builder;
         }
-        catch (Exception e) when (e is ArgumentException or FormatException or OverflowException)
+        catch (Exception e) when (e is ArgumentException or FormatException or OverflowException or KeyNotFoundException)
         {
             // Npgsql's sentence may quote a value.
         }

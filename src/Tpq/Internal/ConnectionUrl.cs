@@ -11,6 +11,11 @@ static class ConnectionUrl
 
     public static bool IsUrl(string text) => text.Contains("://", StringComparison.Ordinal) && !text.Split("://", 2)[0].Contains('=');
 
+    /// <summary>Whether the value of a part is a whole URL or connection string, which may have a password in it: parts are told in logs and errors.</summary>
+    public static bool IsWhole(string? value) =>
+        value is not null && ((value.IndexOf("://", StringComparison.Ordinal) is >= 0 and int start && value.LastIndexOf('@') > start)
+            || value.Contains("password=", StringComparison.OrdinalIgnoreCase));
+
     /// <param name="url">The URL.</param>
     /// <param name="source">What to call it in errors: the variable or option that it came from.</param>
     public static NpgsqlConnectionStringBuilder Parse(string url, string source)
@@ -21,11 +26,11 @@ static class ConnectionUrl
         string rest = url[scheme.Length..];
         string query = CutAt(ref rest, '?', fromEnd: false);
         string database = CutAt(ref rest, '/', fromEnd: false);
-        int at = rest.LastIndexOf('@');
         // A "?" or "/" in a password ends it, and what follows would be taken, and named in errors, as something else.
-        if (at < 0 && (database.Contains('@') || query.Contains('@')))
+        if (database.Contains('@') || query.Contains('@'))
             throw new TpqConfigurationException(
                 $"{source} has a \"/\" or \"?\" before its \"@\". In a user's name, a password or a value write / as %2F, ? as %3F and @ as %40.");
+        int at = rest.LastIndexOf('@');
         string user = at < 0 ? "" : rest[..at], hosts = rest[(at + 1)..];
         string password = CutAt(ref user, ':', fromEnd: false);
 
@@ -57,6 +62,8 @@ static class ConnectionUrl
         {
             switch (name)
             {
+                case "host" or "hostaddr" or "dbname" or "user" when IsWhole(value):
+                    throw new TpqConfigurationException($"{source} has a whole URL or connection string as its \"{name}\": that goes into {Configuration.Url}.");
                 case "host" or "hostaddr": builder.Host = value; break;
                 case "port" when value.Contains(','): builder.Host = JoinHosts(builder.Host?.Split(',') ?? [], value.Split(',')); break;
                 case "port": builder.Port = Number(value, 1, 65535); break;

@@ -29,6 +29,10 @@ static class DataSources
             // Settings that contradict each other. The driver's sentence names keywords and quotes no value.
             throw new TpqConfigurationException($"The connection settings cannot be used: {e.Message}");
         }
+        catch (Exception e) when (e is FormatException or OverflowException)
+        {
+            throw new TpqConfigurationException("The connection settings cannot be used: a host has a port behind it that is no number from 1 to 65535.");
+        }
     }
 
     public static NpgsqlDataSource Adopt(NpgsqlDataSource dataSource)

@@ -63,11 +63,14 @@ public sealed class ConfigurationTests
     [InlineData("TPQ_PORT", "x")]
     [InlineData("PGPORT", "0")]
     [InlineData("PGSSLMODE", "secret")]
+    [InlineData("TPQ_DB", "postgresql://u:secret@h/d")]
+    [InlineData("PGUSER", "Host=h;Password=secret")]
     public void Read_NamesTheVariable_WhenItIsWrong(string variable, string value)
     {
         string message = Assert.Throws<TpqConfigurationException>(() => Read(("TPQ_HOST", "h"), ("TPQ_PASS", "secret"), (variable, value))).Message;
         Assert.StartsWith(variable, message, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", message, StringComparison.Ordinal);
+        Assert.DoesNotContain(_logger.Collector.GetSnapshot(), r => r.Message.Contains("secret", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -75,6 +78,9 @@ public sealed class ConfigurationTests
     [InlineData("secret")]
     [InlineData("Host=h;Port=secret")]
     [InlineData("Host=h;Passwort=secret")]
+    [InlineData("Host=secret;Nope=")]
+    [InlineData("Host=postgresql://u:secret@h/d")]
+    [InlineData("Host=h;Database=d Password=secret")]
     public void Read_DoesNotRepeatTheText_WhenItIsNoConnectionString(string text)
     {
         var error = Assert.Throws<TpqConfigurationException>(() => Read(("TPQ_URL", text)));
@@ -114,6 +120,8 @@ public sealed class ConfigurationTests
 
     [Theory]
     [InlineData("Host=h;Minimum Pool Size=10;Maximum Pool Size=5")]
+    [InlineData("Host=a:x,b")]
+    [InlineData("postgresql://h:1.1:1/d")]
     [InlineData("postgresql://h/d?sslnegotiation=direct&sslmode=disable")]
     public void Client_RefusesSettingsThatContradictEachOther(string connectionString) =>
         Assert.Throws<TpqConfigurationException>(() => new TpqClient(connectionString));
