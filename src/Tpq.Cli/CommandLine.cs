@@ -70,6 +70,7 @@ static class CommandLine
         StatsCommand.Create(),
         TopCommand.Create(),
         MoveCommand.Create(),
+        DoctorCommand.Create(),
         DevCommand.Create(),
         DemoCommand.Create(),
     ];

@@ -28,11 +28,7 @@ static partial class Display
         sentence.Length > 1 && char.IsLower(sentence[1]) ? char.ToLowerInvariant(sentence[0]) + sentence[1..] : sentence;
 
     /// <summary>The text as a POSIX shell wants it, to be copied from an error to the prompt.</summary>
-    public static string ShellWord(string text)
-    {
-        bool plain = text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.' or '/' or ':' or '+' or ',');
-        return Safe(plain ? text : $"'{text.Replace("'", "'\\''", StringComparison.Ordinal)}'");
-    }
+    public static string ShellWord(string text) => Safe(Internal.ShellWord.Quote(text));
 
     public static string Count(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
 

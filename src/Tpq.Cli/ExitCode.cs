@@ -16,6 +16,9 @@ static class ExitCode
     /// <summary>What consumes a message failed: its command, or the output that it is written to.</summary>
     public const int ConsumerFailed = 4;
 
+    /// <summary>The doctor has found something: warnings, or errors too.</summary>
+    public const int FoundWarnings = 5, FoundErrors = 6;
+
     /// <summary>Ctrl+C or SIGTERM.</summary>
     public const int Interrupted = 130;
 

@@ -7,7 +7,7 @@ static class CatalogSql
     /// What makes a table a queue: its primary key is a bigint called id alone, it has data of type json, and nothing that no version of tpq
     /// knows. No version has made a partitioned table. Used with <c>c</c> as the row of pg_class.
     /// </summary>
-    const string IsQueue =
+    public const string IsQueue =
         """
         c.relkind = 'r'
         AND EXISTS (SELECT FROM pg_catalog.pg_index i JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
@@ -45,15 +45,21 @@ static class CatalogSql
         """;
 
     /// <summary>
-    /// Whether it is a queue of the client's that the role may read: $1 the table prefix, $2 the schema or null for what the search path shows, $3 the
+    /// Whether a table has a name and a place as a queue of the client's: $1 the table prefix, $2 the schema or null for what the search path shows, $3 the
     /// suffix of companion tables, for which a queue's name must leave room. Used with <c>c</c> as the row of pg_class and <c>n</c> as that of its schema.
     /// </summary>
-    public const string IsListed =
-        $"""
+    public const string IsNamedAsQueue =
+        """
         starts_with(c.relname, $1) AND char_length(c.relname) > char_length($1)
           AND right(c.relname, char_length($3)) <> $3 AND octet_length(convert_to(c.relname, 'UTF8')) + octet_length($3) <= 63
           AND CASE WHEN $2::text IS NULL THEN pg_catalog.pg_table_is_visible(c.oid) ELSE n.nspname = $2 END
           AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+        """;
+
+    /// <summary>Whether it is such a queue, and the role may read it. Parameters as in <see cref="IsNamedAsQueue"/>.</summary>
+    public const string IsListed =
+        $"""
+        {IsNamedAsQueue}
           AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
           AND {IsQueue}
         """;
@@ -64,6 +70,20 @@ static class CatalogSql
         SELECT substr(c.relname, char_length($1) + 1) AS queue, 'enqueued_at' = ANY ({Columns}) AS has_enqueued_at
         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         WHERE {IsListed}
+        ORDER BY c.relname COLLATE "C"
+        """;
+
+    /// <summary>All of them, readable or not, with what the doctor looks at. Parameters as in <see cref="IsNamedAsQueue"/>.</summary>
+    public const string Examined =
+        $"""
+        SELECT substr(c.relname, char_length($1) + 1) AS queue, n.nspname::text AS schema, c.oid::bigint AS oid, coalesce(l.oid, 0)::bigint AS later,
+               array_to_string({Columns}, ',') AS columns, coalesce(array_to_string(c.reloptions, ','), '') AS storage,
+               array_to_string(ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = l.oid AND a.attnum > 0 AND NOT a.attisdropped), ',') AS later_columns,
+               pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
+                 AND coalesce(pg_catalog.has_table_privilege(l.oid, 'SELECT'), true) AS is_readable
+        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        LEFT JOIN pg_catalog.pg_class l ON l.relnamespace = c.relnamespace AND l.relname = c.relname || $3
+        WHERE {IsNamedAsQueue} AND {IsQueue}
         ORDER BY c.relname COLLATE "C"
         """;
 

@@ -17,7 +17,7 @@ namespace Tpq.Internal;
 /// </remarks>
 sealed class Listener(TpqClient client, bool enabled) : IAsyncDisposable
 {
-    static readonly TimeSpan Tick = TimeSpan.FromSeconds(1), CalmTick = TimeSpan.FromSeconds(5), SelfTestPatience = TimeSpan.FromSeconds(3), MaxPause = TimeSpan.FromSeconds(30);
+    static readonly TimeSpan Tick = TimeSpan.FromSeconds(1), CalmTick = TimeSpan.FromSeconds(5), MaxPause = TimeSpan.FromSeconds(30);
 
     readonly Lock _gate = new();
     readonly CancellationTokenSource _stopping = new();
@@ -30,8 +30,6 @@ sealed class Listener(TpqClient client, bool enabled) : IAsyncDisposable
 
     CancellationTokenSource _called = new();
     Task? _loop;
-    string? _awaited;
-    bool _hasArrived;
     volatile bool _isInVain;
     volatile bool _isLost;
 
@@ -122,7 +120,7 @@ sealed class Listener(TpqClient client, bool enabled) : IAsyncDisposable
         connection.Notification += OnNotification;
         try
         {
-            _isInVain = !await HearsAsync(connection).ConfigureAwait(false);
+            _isInVain = !await Hearing.IsSoundAsync(client, connection, _stopping.Token).ConfigureAwait(false);
             if (_isInVain)
             {
                 client.Logger.ListenerInVain();
@@ -228,23 +226,6 @@ sealed class Listener(TpqClient client, bool enabled) : IAsyncDisposable
             await doorbell.TickAsync(isSameTable, won).ConfigureAwait(false);
     }
 
-    /// <summary>Whether notifications reach this connection.</summary>
-    async Task<bool> HearsAsync(NpgsqlConnection connection)
-    {
-        if (await Statements.ProcessAsync(connection, _stopping.Token).ConfigureAwait(false) == connection.ProcessID)
-            return true;
-        (_awaited, _hasArrived) = ($"tpq_test_{Guid.NewGuid():N}", false);
-        await ExecuteAsync(connection, $"LISTEN {Identifier.Quote(_awaited)}").ConfigureAwait(false);
-        NpgsqlConnection other = await client.DataSource.OpenOwnAsync(_stopping.Token).ConfigureAwait(false);
-        await using (other.ConfigureAwait(false))
-            await ExecuteAsync(other, $"NOTIFY {Identifier.Quote(_awaited)}").ConfigureAwait(false);
-        long start = client.Time.GetTimestamp();
-        while (!_hasArrived && client.Time.GetElapsedTime(start) is var elapsed && elapsed < SelfTestPatience)
-            await WaitAsync(connection, SelfTestPatience - elapsed, _stopping.Token).ConfigureAwait(false);
-        await ExecuteAsync(connection, $"UNLISTEN {Identifier.Quote(_awaited)}").ConfigureAwait(false);
-        return _hasArrived;
-    }
-
     async Task LeaveAsync(NpgsqlConnection connection)
     {
         foreach (Doorbell doorbell in _doorbells.Values)
@@ -254,7 +235,6 @@ sealed class Listener(TpqClient client, bool enabled) : IAsyncDisposable
 
     void OnNotification(object sender, NpgsqlNotificationEventArgs e)
     {
-        _hasArrived |= e.Channel == _awaited;
         if (e.PID == ((NpgsqlConnection)sender).ProcessID)
             return;
         foreach (Doorbell doorbell in _doorbells.Values)

@@ -13,8 +13,11 @@ sealed partial class SchemaScript(QueueName name)
     const string Storage =
         "autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0, vacuum_truncate = off";
 
+    /// <summary>The same, one by one.</summary>
+    public static readonly string[] Settings = Storage.Split(", ");
+
     /// <summary>Columns that a queue of the Python tpq's lacks.</summary>
-    static readonly string[] AddedColumns = ["enqueued_at", "attempts", "headers"];
+    public static readonly string[] AddedColumns = ["enqueued_at", "attempts", "headers"];
 
     public string Create(TpqQueueOptions options, bool withLater = true, bool withRing = true)
     {
@@ -24,11 +27,18 @@ sealed partial class SchemaScript(QueueName name)
         if (options.Notify != TpqNotify.Never)
         {
             if (withRing)
-                parts.Add(Read("ring"));
-            parts.Add(Read("trigger", options.Notify));
+                parts.Add(Ring());
+            parts.Add(Trigger(options.Notify));
         }
         return string.Join('\n', parts);
     }
+
+    /// <summary>The function of the triggers.</summary>
+    public string Ring() => Read("ring");
+
+    /// <param name="notify">When it rings.</param>
+    /// <param name="channel">Where; null for the queue's own channel.</param>
+    public string Trigger(TpqNotify notify, string? channel = null) => Read("trigger", notify, channel);
 
     /// <summary>What is missing, each with the word that names it in the log.</summary>
     public IReadOnlyList<(string Step, string Sql)> Upgrade(Catalog catalog)
@@ -45,13 +55,13 @@ sealed partial class SchemaScript(QueueName name)
     }
 
     /// <summary>In one pass, so that a name which looks like a placeholder stays a name.</summary>
-    string Read(string file, TpqNotify notify = default) => Placeholder().Replace(Resource(file), m => m.Value switch
+    string Read(string file, TpqNotify notify = default, string? channel = null) => Placeholder().Replace(Resource(file), m => m.Value switch
     {
         "{table}" => name.Table,
         "{later}" => name.Later,
         "{ring}" => name.RingFunction,
         "{bell}" => Doorbell.BellLocks.ToString(CultureInfo.InvariantCulture),
-        "{channel}" => Identifier.Literal(name.Channel),
+        "{channel}" => Identifier.Literal(channel ?? name.Channel),
         "{notify}" => Identifier.Literal(notify == TpqNotify.Always ? "always" : "auto"),
         "{storage}" => Storage,
         _ => throw new InvalidOperationException($"Schema/{file}.sql has an unknown placeholder {m.Value}."),

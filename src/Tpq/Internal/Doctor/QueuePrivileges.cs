@@ -1,0 +1,73 @@
+namespace Tpq.Internal;
+
+/// <summary>
+/// Whether the role of this session has whole sets of rights. One that may only look, put or take is healthy; one that has a part of what a put or a take
+/// needs is not.
+/// </summary>
+static class QueuePrivileges
+{
+    static readonly QueueExamination Privileges = new(
+        "privileges",
+        $"""
+        SELECT q.number, {QueueExamination.Table} AS name, pg_catalog.quote_ident(n.nspname) AS schema, current_user::text AS role, s.name AS sequence,
+               pg_catalog.has_schema_privilege(n.oid, 'USAGE') AS schema_usage,
+               pg_catalog.has_any_column_privilege(c.oid, 'INSERT') AS inserts, {Columns("INSERT", "'data', 'headers'")} AS inserts_all, {Columns("SELECT", "'id'")} AS selects_id,
+               coalesce(pg_catalog.has_sequence_privilege(s.oid, 'USAGE,UPDATE'), true) AS sequence_usage,
+               pg_catalog.has_table_privilege(c.oid, 'SELECT') AS selects, pg_catalog.has_table_privilege(c.oid, 'DELETE') AS deletes,
+               pg_catalog.has_any_column_privilege(c.oid, 'UPDATE') AS updates,
+               coalesce(pg_catalog.has_table_privilege(q.later, 'INSERT') AND pg_catalog.has_any_column_privilege(q.later, 'SELECT'), true) AS later_puts,
+               coalesce(pg_catalog.has_table_privilege(q.later, 'SELECT') AND pg_catalog.has_table_privilege(q.later, 'INSERT')
+                 AND pg_catalog.has_table_privilege(q.later, 'DELETE') AND pg_catalog.has_table_privilege(q.later, 'UPDATE'), true) AS later_takes
+        FROM {QueueExamination.Queues} JOIN pg_catalog.pg_class c ON c.oid = q.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        LEFT JOIN LATERAL (SELECT k.oid, pg_catalog.format('%I.%I', m.nspname, k.relname) AS name FROM pg_catalog.pg_depend d
+          JOIN pg_catalog.pg_class k ON k.oid = d.objid AND k.relkind = 'S' JOIN pg_catalog.pg_namespace m ON m.oid = k.relnamespace
+          WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = c.oid AND d.deptype IN ('a', 'i') LIMIT 1) s ON true
+        """,
+        Find);
+
+    public static readonly QueueExamination[] All = [Privileges];
+
+    static Finding? Find(Row row, ExaminedQueue queue, Scope scope)
+    {
+        (string name, string to) = (row.Text("name"), Identifier.Quote(row.Text("role")));
+        (bool puts, bool takes, bool looks) = (row.Is("inserts"), row.Is("deletes"), row.Is("selects"));
+        string[] lacks = [.. Lacking(row, queue)];
+        if (lacks.Length > 0)
+            return new Finding(
+                Severity.Warning, "privileges", queue.Queue,
+                puts || takes || looks ? "The role has not all rights that it takes to put or to take." : "The role has no right to use the queue.",
+                $"Role \"{row.Text("role")}\" lacks: {string.Join("; ", lacks)}.", string.Join("; ", lacks.Select(r => $"GRANT {r} TO {to}")));
+        string[] laterLacks = takes && !row.Is("later_takes")
+            ? [$"SELECT, INSERT, DELETE, UPDATE ON {queue.Name.Later}", $"INSERT, SELECT ON {name}", $"USAGE ON SEQUENCE {row.Text("sequence")}"]
+            : puts && !row.Is("later_puts") ? [$"INSERT, SELECT (id) ON {queue.Name.Later}"] : [];
+        return laterLacks.Length == 0 ? null : new Finding(
+            Severity.Info, "privileges", queue.Queue, takes ? "The role cannot retry, lease or pause, nor make ready what is due." : "The role cannot put with a delay.",
+            $"Role \"{row.Text("role")}\" lacks: {string.Join("; ", laterLacks)}.", string.Join("; ", laterLacks.Select(r => $"GRANT {r} TO {to}")));
+    }
+
+    static IEnumerable<string> Lacking(Row row, ExaminedQueue queue)
+    {
+        string name = row.Text("name");
+        (bool puts, bool takes, bool looks) = (row.Is("inserts"), row.Is("deletes"), row.Is("selects"));
+        if (!row.Is("schema_usage"))
+            yield return $"USAGE ON SCHEMA {row.Text("schema")}";
+        if (puts && !row.Is("inserts_all"))
+            yield return $"INSERT ({(queue.Columns.Contains("headers") ? "data, headers" : "data")}) ON {name}";
+        if (puts && !row.Is("selects_id"))
+            yield return $"SELECT (id) ON {name}";
+        if (puts && !row.Is("sequence_usage"))
+            yield return $"USAGE ON SEQUENCE {row.Text("sequence")}";
+        if (takes && !looks)
+            yield return $"SELECT ON {name}";
+        if (takes && !row.Is("updates"))
+            yield return $"UPDATE ({(queue.Columns.Contains("attempts") ? "attempts" : "id")}) ON {name}";
+        if (!puts && !takes && !looks)
+            yield return $"SELECT, INSERT, DELETE, UPDATE ON {name}";
+    }
+
+    static string Columns(string right, string columns) =>
+        $"""
+        (SELECT bool_and(pg_catalog.has_column_privilege(c.oid, a.attnum, '{right}')) FROM pg_catalog.pg_attribute a
+         WHERE a.attrelid = c.oid AND a.attname IN ({columns}) AND NOT a.attisdropped)
+        """;
+}
