@@ -10,8 +10,6 @@ namespace Tpq.Internal;
 /// </remarks>
 sealed class Doctor(TpqClient client, DoctorLimits? limits = null)
 {
-    const int TimeoutSeconds = 5;
-
     readonly Scope _scope = new(client.Schema, client.TablePrefix, client.Time, limits ?? new DoctorLimits());
     readonly List<Finding> _findings = [];
     IReadOnlyList<ExaminedQueue> _queues = [];
@@ -154,7 +152,7 @@ sealed class Doctor(TpqClient client, DoctorLimits? limits = null)
         // The pool's; another one after a timeout has broken it.
         NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
-        var command = new NpgsqlCommand(sql, connection) { CommandTimeout = TimeoutSeconds };
+        var command = new NpgsqlCommand(sql, connection) { CommandTimeout = _scope.Limits.StatementSeconds };
         await using var __ = command.ConfigureAwait(false);
         command.Parameters.AddRange(parameters);
         NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
@@ -165,7 +163,7 @@ sealed class Doctor(TpqClient client, DoctorLimits? limits = null)
 
     void NotSeen(string subject, NpgsqlException error) => _findings.Add(new Finding(
         Severity.Info, "visibility", null, $"Could not look at {subject}.",
-        error is PostgresException e ? $"The server says: {e.MessageText} ({e.SqlState})." : $"It took more than {TimeoutSeconds} s.",
+        error is PostgresException e ? $"The server says: {e.MessageText} ({e.SqlState})." : $"It took more than {_scope.Limits.StatementSeconds} s.",
         error is PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege } ? $"GRANT pg_monitor TO {_role}" : _scope.Command("doctor")));
 
     /// <summary>The statement's, and not that the server is gone.</summary>

@@ -14,7 +14,11 @@ sealed record ExaminedQueue(
 {
     public string Queue => Name.Queue;
 
+    /// <summary>Whether what has the companion's name is the companion, by <see cref="Catalog"/>'s measure.</summary>
     public bool HasLater => LaterColumns.Contains("due_at") && LaterColumns.Contains("lease");
+
+    /// <summary>Whether it has all of its columns.</summary>
+    public bool IsLaterWhole => HasLater && QueueTables.LaterColumns.Keys.All(LaterColumns.Contains);
 
     public bool IsDead => Queue.EndsWith(DeadLetters.Suffix, StringComparison.Ordinal);
 }

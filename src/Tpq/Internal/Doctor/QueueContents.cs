@@ -24,18 +24,18 @@ static class QueueContents
     static string Look(int number, ExaminedQueue queue)
     {
         string table = queue.Name.Table, later = queue.Name.Later;
-        bool hasAttempts = queue.Columns.Contains("attempts") && queue.HasLater;
+        bool hasLater = queue.IsLaterWhole, hasAttempts = hasLater && queue.Columns.Contains("attempts");
         bool isDead = queue.IsDead && queue.Columns.Contains("headers");
         // The id before the sequence: what is put meanwhile moves both.
         return string.Create(CultureInfo.InvariantCulture,
             $"""
             SELECT {number}::bigint AS number, (SELECT id FROM {table} ORDER BY id LIMIT 1) AS first,
               {(queue.Columns.Contains("enqueued_at") ? Age($"SELECT enqueued_at FROM {table} ORDER BY id LIMIT 1") : "NULL::float8")} AS age,
-              greatest((SELECT max(id) FROM {table}), {(queue.HasLater ? $"(SELECT max(id) FROM {later})" : "NULL")})::bigint AS last,
+              greatest((SELECT max(id) FROM {table}), {(hasLater ? $"(SELECT max(id) FROM {later})" : "NULL")})::bigint AS last,
               pg_catalog.quote_ident(s.schema) || '.' || pg_catalog.quote_ident(s.name) AS sequence, s.last AS sequence_last,
-              {(queue.HasLater ? Age($"SELECT due_at FROM {later} WHERE due_at <= now() ORDER BY due_at LIMIT 1") : "NULL::float8")} AS overdue,
-              {(queue.HasLater ? $"EXISTS (SELECT FROM (SELECT lease FROM {later} WHERE due_at > now() ORDER BY due_at LIMIT {MostRows}) l WHERE lease IS NOT NULL)" : "false")} AS leased,
-              {(queue.HasLater ? Age($"SELECT enqueued_at FROM {later} WHERE id = {Later.PauseId}") : "NULL::float8")} AS paused,
+              {(hasLater ? Age($"SELECT due_at FROM {later} WHERE due_at <= now() ORDER BY due_at LIMIT 1") : "NULL::float8")} AS overdue,
+              {(hasLater ? $"EXISTS (SELECT FROM (SELECT lease FROM {later} WHERE due_at > now() ORDER BY due_at LIMIT {MostRows}) l WHERE lease IS NOT NULL)" : "false")} AS leased,
+              {(hasLater ? Age($"SELECT enqueued_at FROM {later} WHERE id = {Later.PauseId}") : "NULL::float8")} AS paused,
               {(hasAttempts ? $"(SELECT max(attempts) FROM ((SELECT attempts FROM {table} ORDER BY id LIMIT {MostRows}) UNION ALL (SELECT attempts FROM {later} ORDER BY due_at LIMIT {MostRows})) a)" : "0")}::bigint AS attempts,
               {(isDead ? $"(SELECT count(*) FROM (SELECT FROM {table} ORDER BY id LIMIT {MostRows}) d)" : "0::bigint")} AS dead,
               {(isDead ? $"(SELECT string_agg(kind || ' (' || n || ')', ', ') FROM (SELECT {ErrorKind} AS kind, count(*) AS n FROM (SELECT headers FROM {table} ORDER BY id DESC LIMIT 100) h GROUP BY 1 ORDER BY 2 DESC LIMIT 5) k)" : "NULL")} AS kinds

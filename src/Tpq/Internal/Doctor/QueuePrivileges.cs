@@ -62,7 +62,10 @@ static class QueuePrivileges
         if (takes && !row.Is("updates"))
             yield return $"UPDATE ({(queue.Columns.Contains("attempts") ? "attempts" : "id")}) ON {name}";
         if (!puts && !takes && !looks)
+        {
             yield return $"SELECT, INSERT, DELETE, UPDATE ON {name}";
+            yield return $"USAGE ON SEQUENCE {row.Text("sequence")}";
+        }
     }
 
     static string Columns(string right, string columns) =>

@@ -4,7 +4,7 @@ namespace Tpq.Internal;
 static class QueueTables
 {
     /// <summary>The companion's columns, and how one that is missing is added.</summary>
-    static readonly Dictionary<string, string> LaterColumns = new(StringComparer.Ordinal)
+    public static readonly Dictionary<string, string> LaterColumns = new(StringComparer.Ordinal)
     {
         ["id"] = "bigint PRIMARY KEY",
         ["data"] = "json NOT NULL DEFAULT 'null'",
@@ -28,7 +28,7 @@ static class QueueTables
     static readonly QueueExamination Sequence = new(
         "sequences",
         $"""
-        SELECT q.number, {QueueExamination.Table} AS name, pg_catalog.format('%I.%I', m.nspname, k.relname) AS sequence, s.seqrelid IS NOT NULL AS owned,
+        SELECT q.number, {QueueExamination.Table} AS name, pg_catalog.quote_ident(m.nspname) || '.' || pg_catalog.quote_ident(k.relname) AS sequence, s.seqrelid IS NOT NULL AS owned,
                s.seqcycle AS cycles, s.seqcache AS cache, s.seqmax AS most,
                CASE WHEN pg_catalog.has_sequence_privilege(s.seqrelid, 'USAGE,SELECT') THEN pg_catalog.pg_sequence_last_value(s.seqrelid) END AS last,
                EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'id' AND (a.atthasdef OR a.attidentity <> '')) AS has_default

@@ -38,7 +38,8 @@ static class ServerSettings
         (string name, string value) = (row.Text("name"), row.Text("value"));
         if (Rules.FirstOrDefault(r => r.Name == name) is { } rule)
             return value != rule.Sick ? null : new Finding(
-                rule.Severity, rule.Check, null, rule.Title, $"{name} is {value}, by: {row.Text("source")}.", Mend(row, rule.Healthy));
+                rule.Severity, rule.Check, null, rule.Title, $"{name} is {value}, by: {row.Text("source")}.",
+                (name == "default_transaction_read_only" ? $"SET {name} = off; " : "") + Mend(row, rule.Healthy));
         if (!long.TryParse(value, out long milliseconds) || milliseconds <= 0 || TimeSpan.FromMilliseconds(milliseconds) >= scope.Limits.Handler)
             return null;
         (Severity severity, string title) = Timeouts[name];

@@ -55,7 +55,7 @@ static class TableHealth
                     Severity.Error, "autovacuum", queue.Queue, "Nobody removes the table's dead rows: takes become slower and slower.",
                     $"{name} has autovacuum_enabled off.", $"ALTER TABLE {name} RESET (autovacuum_enabled)");
             // A queue's table without any wants an upgrade.
-            if (settings.Length == 0 && !row.Is("is_later"))
+            if (row.Is("is_later") ? !queue.HasLater : settings.Length == 0)
                 return null;
             string[] altered = [.. SchemaScript.Settings.Where(s => !settings.Split(", ").Contains(s.Replace(" ", "", StringComparison.Ordinal)))];
             return altered.Length == 0 ? null : new Finding(
