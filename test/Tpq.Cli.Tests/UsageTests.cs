@@ -80,6 +80,7 @@ public sealed class UsageTests(Server server) : CommandTest(server)
     [InlineData("peek")]
     [InlineData("list")]
     [InlineData("move")]
+    [InlineData("doctor")]
     [InlineData("dev")]
     [InlineData("demo")]
     public async Task Help_EndsWithAnExample(string verb)

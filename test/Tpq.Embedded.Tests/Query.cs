@@ -11,6 +11,11 @@ static class Query
         var builder = new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false };
         await using var connection = new NpgsqlConnection(builder.ConnectionString);
         await connection.OpenAsync(cancellationToken);
+        return await RunAsync(connection, sql, cancellationToken);
+    }
+
+    internal static async Task<object?> RunAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
+    {
         await using var command = new NpgsqlCommand(sql, connection);
         return await command.ExecuteScalarAsync(cancellationToken);
     }

@@ -1,4 +1,6 @@
+using Npgsql;
 using Tpq.Embedded.Internal;
+using Tpq.Internal;
 
 namespace Tpq.Embedded.Tests;
 
@@ -18,7 +20,7 @@ public sealed class VersionTests
         ServerBinaries binaries = await FindAsync(surroundings, major);
 
         await using EmbeddedPostgres postgres = await EmbeddedPostgres.StartAsync(
-            new EmbeddedPostgresOptions(), surroundings with { Override = binaries.BinDirectory }, Token);
+            new EmbeddedPostgresOptions { Settings = major < 17 ? null : new Dictionary<string, string> { ["max_notify_queue_pages"] = "64" } }, surroundings with { Override = binaries.BinDirectory }, Token);
 
         Assert.Equal(major, postgres.Version.Major);
         Assert.StartsWith($"{major}.", (string?)await Query.RunAsync(postgres, "show server_version", Token), StringComparison.Ordinal);
@@ -29,6 +31,32 @@ public sealed class VersionTests
         await ADelayedMessageIsHandledAsync(queue);
         await ALeaseIsCompletedAsync(queue);
         await AMessageThatKillsIsCountedAsync(postgres, queue);
+        await TheDoctorLooksAtEverythingAsync(postgres, client);
+    }
+
+    /// <summary>A column of the catalog that a version does not have would be a finding: that it could not look.</summary>
+    static async Task TheDoctorLooksAtEverythingAsync(EmbeddedPostgres postgres, TpqClient client)
+    {
+        await client.Queue("new").CreateAsync(cancellationToken: Token);
+        await client.Queue("orders_dead").ClearAsync(Token);
+        Diagnosis diagnosis = await new Doctor(client).ExamineAsync([], Token);
+        Assert.DoesNotContain(diagnosis.Findings, f => f.Check != "server-version");
+        if (postgres.Version.Major >= 17)
+            await TheDoctorFindsAFullQueueOfNotificationsAsync(postgres, client);
+    }
+
+    /// <summary>Before 17 it takes gigabytes.</summary>
+    static async Task TheDoctorFindsAFullQueueOfNotificationsAsync(EmbeddedPostgres postgres, TpqClient client)
+    {
+        await using NpgsqlConnection listener = await client.DataSource.OpenConnectionAsync(Token);
+        await using NpgsqlTransaction transaction = await listener.BeginTransactionAsync(Token);
+        await Query.RunAsync(listener, "LISTEN deaf", Token);
+        await transaction.CommitAsync(Token);
+        await using NpgsqlTransaction endless = await listener.BeginTransactionAsync(Token);
+        await Query.RunAsync(listener, "SELECT 1", Token);
+        await Query.RunAsync(postgres, "SELECT count(pg_notify('deaf', n || repeat('x', 4000))) FROM generate_series(1, 40) n", Token);
+        Finding finding = Assert.Single((await new Doctor(client).ExamineAsync([], Token)).Findings, f => f.Check == "notifications");
+        Assert.Equal($"SELECT pg_terminate_backend({listener.ProcessID})", finding.Remedy);
     }
 
     static async Task SomebodyWaitsForAPutAsync(TpqQueue queue)

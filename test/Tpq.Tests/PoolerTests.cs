@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Testing;
 using Npgsql;
+using Tpq.Internal;
 using Tpq.Tests.Fixtures;
 
 namespace Tpq.Tests;
@@ -52,6 +53,21 @@ public sealed class PoolerTests(Server server, PgBouncerPackage package) : Datab
         await queue.PutAsync("1", Token);
         await using TpqDelivery delivery = (await waiting)!;
         Assert.Equal("1", delivery.Message.Json);
+    }
+
+    [Theory]
+    [InlineData("transaction", true)]
+    [InlineData("session", false)]
+    public async Task TheDoctor_FindsIt_WhereItIsInTheWay(string poolMode, bool isFound)
+    {
+        PgBouncerPackage.Need();
+        await using PgBouncer bouncer = await PgBouncer.StartAsync(package, Server.KeywordsOf(Server.Url), poolMode);
+        await using var client = new TpqClient(bouncer.Keywords, new TpqClientOptions { Schema = Schema });
+        // Of the server of the whole run others may be found.
+        Diagnosis diagnosis = await new Doctor(client).ExamineAsync([], Token);
+        Finding[] found = [.. diagnosis.Findings.Where(f => f.Check == "pooler")];
+        Assert.Equal(isFound ? [Severity.Warning] : [], found.Select(f => f.Severity));
+        Assert.All(found, f => Assert.Contains("pool_mode = session", f.Remedy));
     }
 
     /// <summary>Why the self-test takes a second connection: in transaction mode one's own notification comes back all the same, by the session's reply.</summary>

@@ -73,6 +73,13 @@ static class CatalogSql
         ORDER BY c.relname COLLATE "C"
         """;
 
+    /// <summary>The sequence of a queue's ids: <c>k</c> is its row of pg_class, <c>m</c> that of its schema.</summary>
+    public const string OwnedSequence =
+        """
+        pg_catalog.pg_depend d JOIN pg_catalog.pg_class k ON k.oid = d.objid AND k.relkind = 'S' JOIN pg_catalog.pg_namespace m ON m.oid = k.relnamespace
+        WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = c.oid AND d.deptype IN ('a', 'i')
+        """;
+
     /// <summary>All of them, readable or not, with what the doctor looks at. Parameters as in <see cref="IsNamedAsQueue"/>.</summary>
     public const string Examined =
         $"""
@@ -80,7 +87,10 @@ static class CatalogSql
                array_to_string({Columns}, ',') AS columns, coalesce(array_to_string(c.reloptions, ','), '') AS storage,
                array_to_string(ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = l.oid AND a.attnum > 0 AND NOT a.attisdropped), ',') AS later_columns,
                pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT')
-                 AND coalesce(pg_catalog.has_table_privilege(l.oid, 'SELECT'), true) AS is_readable
+                 AND coalesce(pg_catalog.has_table_privilege(l.oid, 'SELECT'), true) AS is_readable,
+               (SELECT pg_catalog.format('%I.%I', m.nspname, k.relname) FROM {OwnedSequence}
+                AND pg_catalog.has_schema_privilege(m.oid, 'USAGE')
+                  AND CASE WHEN k.relkind = 'S' THEN pg_catalog.has_sequence_privilege(k.oid, 'SELECT') END LIMIT 1) AS sequence
         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         LEFT JOIN pg_catalog.pg_class l ON l.relnamespace = c.relnamespace AND l.relname = c.relname || $3
         WHERE {IsNamedAsQueue} AND {IsQueue}

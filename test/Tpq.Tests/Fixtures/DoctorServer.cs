@@ -22,7 +22,7 @@ public sealed class DoctorServer : IAsyncLifetime, ICollectionFixture<DoctorServ
         {
             Settings = new Dictionary<string, string> { ["max_prepared_transactions"] = "10", ["max_connections"] = "40" },
         });
-        Admin = NpgsqlDataSource.Create($"{Keywords};Pooling=false");
+        Admin = NpgsqlDataSource.Create($"{Keywords};Pooling=false;Options=-c default_transaction_read_only=off");
     }
 
     public async ValueTask DisposeAsync()

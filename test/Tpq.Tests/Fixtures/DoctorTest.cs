@@ -4,39 +4,45 @@ using Tpq.Internal;
 
 namespace Tpq.Tests.Fixtures;
 
-/// <summary>Plants an illness into a database of its own, has it found, mends it by the remedy, and sees it gone.</summary>
+/// <summary>Plants an illness, has it found, mends it by the remedy, and sees it gone.</summary>
 [Collection(nameof(DoctorServer))]
 public abstract class DoctorTest(DoctorServer server) : IAsyncLifetime
 {
+    protected const string Database = "postgres";
+
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    readonly string _database = $"doctor_{Guid.NewGuid():N}";
     TpqClient? _client;
 
     protected static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    protected string Database => _database;
+    protected string Keywords => $"{server.Keywords};Pooling=false";
 
-    protected string Keywords => $"{server.Keywords};Pooling=false;Database={_database}";
-
-    protected string Url => new UriBuilder(server.Url) { Path = _database }.Uri.AbsoluteUri;
+    protected string Url => server.Url;
 
     /// <summary>Who plants illnesses and consumes; the doctor comes over a connection of its own each time.</summary>
     protected TpqClient Client => _client ??= NewClient();
 
     private protected DoctorLimits Limits { get; set; } = new();
 
-    public async ValueTask InitializeAsync() => await ServerAsync($"CREATE DATABASE {_database}");
+    public ValueTask InitializeAsync() => default;
 
+    /// <summary>Heals the server for the next test, whatever became of this one.</summary>
     public async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
         if (_client is not null)
             await _client.DisposeAsync();
-        await ServerAsync($"DROP DATABASE {_database} WITH (FORCE)");
-        await ServerAsync("ALTER SYSTEM RESET ALL");
-        await ServerAsync("ALTER ROLE CURRENT_USER RESET ALL");
-        await ServerAsync("SELECT pg_reload_conf()");
+        string[] statements =
+        [
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+            "DROP SCHEMA public CASCADE", "CREATE SCHEMA public", "GRANT USAGE ON SCHEMA public TO public",
+            $"ALTER DATABASE {Database} RESET ALL", $"ALTER DATABASE {Database} CONNECTION LIMIT -1",
+            "ALTER ROLE CURRENT_USER RESET ALL", $"ALTER ROLE CURRENT_USER IN DATABASE {Database} RESET ALL", "ALTER ROLE CURRENT_USER CONNECTION LIMIT -1",
+            "ALTER SYSTEM RESET ALL", "SELECT pg_reload_conf()",
+        ];
+        foreach (string statement in statements)
+            await ServerAsync(statement);
     }
 
     protected TpqClient NewClient(string settings = "", TimeProvider? time = null) => new(
@@ -71,7 +77,7 @@ public abstract class DoctorTest(DoctorServer server) : IAsyncLifetime
         await command.ExecuteNonQueryAsync(Token);
     }
 
-    /// <summary>From outside of the test's database.</summary>
+    /// <summary>Over a connection that the illness does not reach.</summary>
     protected async Task ServerAsync(string statement)
     {
         await using NpgsqlCommand command = server.Admin.CreateCommand(statement);

@@ -46,7 +46,7 @@ sealed class Doctor(TpqClient client, DoctorLimits? limits = null)
         var strangers = new HashSet<string>(StringComparer.Ordinal);
         await ReadAsync(CatalogSql.Examined, NameParameters(), row => queues.Add(new ExaminedQueue(
             QueueName.Create(row.Text("queue"), _scope.Prefix, _scope.Schema).In(row.Text("schema")), row.Number("oid"), row.Number("later"), row.Text("schema"),
-            Set(row.Text("columns")), row.Text("storage"), Set(row.Text("later_columns")), row.Is("is_readable"))), cancellationToken).ConfigureAwait(false);
+            Set(row.Text("columns")), row.Text("storage"), Set(row.Text("later_columns")), row.Is("is_readable"), row.Text("sequence"))), cancellationToken).ConfigureAwait(false);
         if (names.Count == 0)
             return queues;
         await ReadAsync(Strangers.Tables.Sql, NameParameters(), row => strangers.Add(row.Text("queue")), cancellationToken).ConfigureAwait(false);

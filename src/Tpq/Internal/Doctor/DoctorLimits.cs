@@ -3,7 +3,7 @@ namespace Tpq.Internal;
 /// <summary>From where on something is a finding.</summary>
 sealed record DoctorLimits
 {
-    /// <summary>How long a statement of the doctor's may take.</summary>
+    /// <summary>How long a statement of the doctor's may take. Only tests have less patience.</summary>
     public int StatementSeconds { get; init; } = 5;
 
     /// <summary>How long a handler may take: the default of <see cref="TpqConsumeOptions.HandlerTimeout"/>.</summary>

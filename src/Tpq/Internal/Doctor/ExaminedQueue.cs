@@ -9,8 +9,10 @@ namespace Tpq.Internal;
 /// <param name="Storage">The settings of its table.</param>
 /// <param name="LaterColumns">Those of what has the companion's name.</param>
 /// <param name="IsReadable">Whether the role may read its messages, those in the companion included.</param>
+/// <param name="Sequence">The sequence of its ids, quoted and qualified; empty where there is none that the role may read.</param>
 sealed record ExaminedQueue(
-    QueueName Name, long Oid, long LaterOid, string Schema, IReadOnlySet<string> Columns, string Storage, IReadOnlySet<string> LaterColumns, bool IsReadable)
+    QueueName Name, long Oid, long LaterOid, string Schema, IReadOnlySet<string> Columns, string Storage, IReadOnlySet<string> LaterColumns, bool IsReadable,
+    string Sequence)
 {
     public string Queue => Name.Queue;
 

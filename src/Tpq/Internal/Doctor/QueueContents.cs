@@ -32,17 +32,13 @@ static class QueueContents
             SELECT {number}::bigint AS number, (SELECT id FROM {table} ORDER BY id LIMIT 1) AS first,
               {(queue.Columns.Contains("enqueued_at") ? Age($"SELECT enqueued_at FROM {table} ORDER BY id LIMIT 1") : "NULL::float8")} AS age,
               greatest((SELECT max(id) FROM {table}), {(hasLater ? $"(SELECT max(id) FROM {later})" : "NULL")})::bigint AS last,
-              pg_catalog.quote_ident(s.schema) || '.' || pg_catalog.quote_ident(s.name) AS sequence, s.last AS sequence_last,
+              {(queue.Sequence.Length > 0 ? $"(SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM {queue.Sequence})" : "NULL::bigint")} AS sequence,
               {(hasLater ? Age($"SELECT due_at FROM {later} WHERE due_at <= now() ORDER BY due_at LIMIT 1") : "NULL::float8")} AS overdue,
               {(hasLater ? $"EXISTS (SELECT FROM (SELECT lease FROM {later} WHERE due_at > now() ORDER BY due_at LIMIT {MostRows}) l WHERE lease IS NOT NULL)" : "false")} AS leased,
               {(hasLater ? Age($"SELECT enqueued_at FROM {later} WHERE id = {Later.PauseId}") : "NULL::float8")} AS paused,
               {(hasAttempts ? $"(SELECT max(attempts) FROM ((SELECT attempts FROM {table} ORDER BY id LIMIT {MostRows}) UNION ALL (SELECT attempts FROM {later} ORDER BY due_at LIMIT {MostRows})) a)" : "0")}::bigint AS attempts,
               {(isDead ? $"(SELECT count(*) FROM (SELECT FROM {table} ORDER BY id LIMIT {MostRows}) d)" : "0::bigint")} AS dead,
               {(isDead ? $"(SELECT string_agg(kind || ' (' || n || ')', ', ') FROM (SELECT {ErrorKind} AS kind, count(*) AS n FROM (SELECT headers FROM {table} ORDER BY id DESC LIMIT 100) h GROUP BY 1 ORDER BY 2 DESC LIMIT 5) k)" : "NULL")} AS kinds
-            FROM (SELECT 1) o LEFT JOIN LATERAL (
-              SELECT n.nspname AS schema, k.relname AS name, CASE WHEN pg_catalog.has_sequence_privilege(k.oid, 'USAGE,SELECT') THEN coalesce(pg_catalog.pg_sequence_last_value(k.oid), 0) END AS last
-              FROM pg_catalog.pg_class k JOIN pg_catalog.pg_namespace n ON n.oid = k.relnamespace
-              WHERE k.oid = pg_catalog.pg_get_serial_sequence({Identifier.Literal(table)}, 'id')::regclass) s ON true
             """);
     }
 
@@ -72,10 +68,10 @@ static class QueueContents
         scope.Command("consume --follow", queue.Queue) + " -- ./handle");
 
     static Finding? Sequence(Row row, ExaminedQueue queue, Scope scope) =>
-        row.NumberOrNull("sequence_last") is not { } last || row.Number("last") <= last ? null : new Finding(
+        row.NumberOrNull("sequence") is not { } last || row.Number("last") <= last ? null : new Finding(
             Severity.Error, "sequence", queue.Queue, "The sequence is behind the ids in the queue: puts fail with a duplicate key, or come before older messages.",
-            $"{row.Text("sequence")} is at {Evidence.Count(last)}, and there is a message {Evidence.Count(row.Number("last"))}.",
-            string.Create(CultureInfo.InvariantCulture, $"SELECT setval({Identifier.Literal(row.Text("sequence"))}, {row.Number("last")})"));
+            $"{queue.Sequence} is at {Evidence.Count(last)}, and there is a message {Evidence.Count(row.Number("last"))}.",
+            string.Create(CultureInfo.InvariantCulture, $"SELECT setval({Identifier.Literal(queue.Sequence)}, {row.Number("last")})"));
 
     static Finding? Overdue(Row row, ExaminedQueue queue, Scope scope) =>
         row.Time("overdue") is not { } overdue || overdue < scope.Limits.Overdue || row.Time("paused") is not null ? null : new Finding(

@@ -19,9 +19,7 @@ static class QueuePrivileges
                coalesce(pg_catalog.has_table_privilege(q.later, 'SELECT') AND pg_catalog.has_table_privilege(q.later, 'INSERT')
                  AND pg_catalog.has_table_privilege(q.later, 'DELETE') AND pg_catalog.has_table_privilege(q.later, 'UPDATE'), true) AS later_takes
         FROM {QueueExamination.Queues} JOIN pg_catalog.pg_class c ON c.oid = q.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-        LEFT JOIN LATERAL (SELECT k.oid, pg_catalog.format('%I.%I', m.nspname, k.relname) AS name FROM pg_catalog.pg_depend d
-          JOIN pg_catalog.pg_class k ON k.oid = d.objid AND k.relkind = 'S' JOIN pg_catalog.pg_namespace m ON m.oid = k.relnamespace
-          WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = c.oid AND d.deptype IN ('a', 'i') LIMIT 1) s ON true
+        LEFT JOIN LATERAL (SELECT k.oid, pg_catalog.format('%I.%I', m.nspname, k.relname) AS name FROM {CatalogSql.OwnedSequence} LIMIT 1) s ON true
         """,
         Find);
 

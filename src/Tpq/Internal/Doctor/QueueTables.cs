@@ -28,15 +28,12 @@ static class QueueTables
     static readonly QueueExamination Sequence = new(
         "sequences",
         $"""
-        SELECT q.number, {QueueExamination.Table} AS name, pg_catalog.quote_ident(m.nspname) || '.' || pg_catalog.quote_ident(k.relname) AS sequence, s.seqrelid IS NOT NULL AS owned,
-               s.seqcycle AS cycles, s.seqcache AS cache, s.seqmax AS most,
-               CASE WHEN pg_catalog.has_sequence_privilege(s.seqrelid, 'USAGE,SELECT') THEN pg_catalog.pg_sequence_last_value(s.seqrelid) END AS last,
+        SELECT q.number, {QueueExamination.Table} AS name, s.name AS sequence, s.oid IS NOT NULL AS owned, p.seqcycle AS cycles, p.seqcache AS cache, p.seqmax AS most,
+               CASE WHEN pg_catalog.has_sequence_privilege(s.oid, 'USAGE,SELECT') THEN pg_catalog.pg_sequence_last_value(s.oid) END AS last,
                EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'id' AND (a.atthasdef OR a.attidentity <> '')) AS has_default
         FROM {QueueExamination.Queues} JOIN pg_catalog.pg_class c ON c.oid = q.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-        LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
-          AND d.refobjid = c.oid AND d.deptype IN ('a', 'i') AND d.objid IN (SELECT seqrelid FROM pg_catalog.pg_sequence)
-        LEFT JOIN pg_catalog.pg_sequence s ON s.seqrelid = d.objid
-        LEFT JOIN pg_catalog.pg_class k ON k.oid = s.seqrelid LEFT JOIN pg_catalog.pg_namespace m ON m.oid = k.relnamespace
+        LEFT JOIN LATERAL (SELECT k.oid, pg_catalog.format('%I.%I', m.nspname, k.relname) AS name FROM {CatalogSql.OwnedSequence} LIMIT 1) s ON true
+        LEFT JOIN pg_catalog.pg_sequence p ON p.seqrelid = s.oid
         """,
         FindInSequence);
 
