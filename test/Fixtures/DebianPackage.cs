@@ -31,14 +31,14 @@ public abstract class DebianPackage(string name, string folder) : IDisposable
         using Process process = Process.Start(new ProcessStartInfo(program, args) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         Task<string> output = process.StandardOutput.ReadToEndAsync(), error = process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
-        Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', args)}: {await output}{await error}");
+        if (process.ExitCode != 0)
+            throw new InvalidOperationException($"{program} {string.Join(' ', args)}: {await output}{await error}");
     }
 
     protected static string? Find(string program) => Folders.Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
 
-    /// <summary>What a test behind it needs of the machine: the program, or an apt that brings it. Nothing else stands for it.</summary>
-    protected static void Need(string program) => Assert.SkipUnless(
-        OperatingSystem.IsLinux() && (Find(program) ?? Find("apt-get")) is not null, $"There is neither a {program} nor an apt to fetch it with.");
+    /// <summary>Whether the machine has the program, or an apt that brings it. Nothing else stands for it.</summary>
+    protected static bool IsInReach(string program) => OperatingSystem.IsLinux() && (Find(program) ?? Find("apt-get")) is not null;
 
     async Task<string> FetchAsync()
     {

@@ -6,12 +6,10 @@ using Tpq.Chaos.Workers;
 namespace Tpq.Chaos;
 
 /// <summary>Keeps so many processes of each kind alive: one that ends is replaced.</summary>
-/// <param name="world">The server.</param>
 /// <param name="folder">For their files.</param>
 /// <param name="seed">Each process has another one, made of it.</param>
-/// <param name="started">How many processes there were before, since each has keys of its own.</param>
 /// <param name="say">Is told why a process has given up.</param>
-sealed class Fleet(World world, string folder, int seed, int started, Action<string> say) : IAsyncDisposable
+sealed class Fleet(string folder, int seed, Action<string> say) : IAsyncDisposable
 {
     const string Extension = ".acknowledged";
 
@@ -21,7 +19,7 @@ sealed class Fleet(World world, string folder, int seed, int started, Action<str
     readonly ConcurrentBag<Task> _watches = [];
     readonly HashSet<string> _stopped = [];
 
-    public int Started { get; private set; } = started;
+    public int Started { get; private set; }
 
     public IEnumerable<Member> Members => _members.Values;
 
@@ -31,7 +29,10 @@ sealed class Fleet(World world, string folder, int seed, int started, Action<str
     /// <summary>How many processes have ended because of an error that they could not go on with.</summary>
     public int GaveUp { get; private set; }
 
-    public void Start(string kind, int rate = 0) => _watches.Add(KeepAsync(kind, rate));
+    /// <param name="kind">What it does; see <see cref="Job"/>.</param>
+    /// <param name="database">How it connects.</param>
+    /// <param name="rate">Of a producer.</param>
+    public void Start(string kind, string database, int rate = 0) => _watches.Add(KeepAsync(kind, database, rate));
 
     /// <summary>Stops all of these kinds in order.</summary>
     /// <returns>Those that did not stop, and were killed.</returns>
@@ -67,9 +68,9 @@ sealed class Fleet(World world, string folder, int seed, int started, Action<str
         await Task.WhenAll(_watches);
     }
 
-    async Task KeepAsync(string kind, int rate)
+    async Task KeepAsync(string kind, string database, int rate)
     {
-        while (StartOne(kind, rate) is { } member)
+        while (StartOne(kind, database, rate) is { } member)
         {
             await member.Ended;
             _members.TryRemove(member.Id, out _);
@@ -83,16 +84,14 @@ sealed class Fleet(World world, string folder, int seed, int started, Action<str
         }
     }
 
-    Member? StartOne(string kind, int rate)
+    Member? StartOne(string kind, string database, int rate)
     {
         lock (_stopped)
         {
             if (_stopped.Contains(kind))
                 return null;
             int number = ++Started;
-            string? file = kind.StartsWith("put", StringComparison.Ordinal) ? Path.Combine(folder, $"{number}{Extension}") : null;
-            // What is said of the order is said of sessions that the server knows to be dead: not of one that holds its message behind a wire that was cut.
-            string database = kind.EndsWith("in-order", StringComparison.Ordinal) ? world.Direct.ConnectionString : world.ThroughProxy;
+            string? file = Job.Puts(kind) ? Path.Combine(folder, $"{number}{Extension}") : null;
             var member = new Member(new Job(kind, database, number, seed + number, rate, file));
             _members[member.Id] = member;
             return member;

@@ -12,12 +12,12 @@ readonly record struct Message(long Key, string? Misdeed)
 
     public static long FirstKey(int process) => process * KeysEach;
 
-    /// <summary>A message of each kind now and then.</summary>
-    public static Message Draw(long key, Random random) => new(key, random.Next(4000) switch
+    /// <summary>One of each kind now and then; rarely where there are many, since one of them holds up all that are in its batch.</summary>
+    public static Message Draw(long key, Random random, bool isOneOfMany) => new(key, random.Next(isOneOfMany ? 100_000 : 4000) switch
     {
         < 20 => Throw,
-        < 23 => Hang,
-        < 26 => Exit,
+        < 22 => Hang,
+        < 24 => Exit,
         _ => null,
     });
 

@@ -13,9 +13,9 @@ sealed class Proxy : IAsyncDisposable
     readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     readonly CancellationTokenSource _end = new();
     readonly ConcurrentDictionary<Wire, bool> _wires = new();
+    readonly ConcurrentQueue<TaskCompletionSource<bool>> _cutsAtCommit = new();
     readonly int _serverPort;
     readonly Task _accepting;
-    int _cutsAtCommit;
     TaskCompletionSource? _stall;
 
     public Proxy(int serverPort)
@@ -42,11 +42,15 @@ sealed class Proxy : IAsyncDisposable
             wire.CloseClient();
     }
 
-    /// <summary>The next so many answers to a COMMIT do not arrive: the connection is cut instead.</summary>
-    public void CutAtCommit(int count) => Interlocked.Exchange(ref _cutsAtCommit, count);
-
-    /// <summary>How many of them are still to come.</summary>
-    public int CutsAtCommitLeft => Math.Max(0, Volatile.Read(ref _cutsAtCommit));
+    /// <summary>The server has committed, and nobody is told: the next answer to a COMMIT does not arrive, its connection is cut instead.</summary>
+    /// <returns>False where nobody committed in that time.</returns>
+    public async Task<bool> CutNextCommitAsync(TimeSpan patience)
+    {
+        var cut = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _cutsAtCommit.Enqueue(cut);
+        await Task.WhenAny(cut.Task, Task.Delay(patience));
+        return !cut.TrySetResult(false);
+    }
 
     /// <summary>Nothing passes until it is resumed.</summary>
     public void Stall() => _stall ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -123,8 +127,17 @@ sealed class Proxy : IAsyncDisposable
         }
     }
 
-    bool IsToBeCut(ReadOnlySpan<byte> answer) =>
-        Volatile.Read(ref _cutsAtCommit) > 0 && answer.IndexOf(Committed) >= 0 && Interlocked.Decrement(ref _cutsAtCommit) >= 0;
+    bool IsToBeCut(ReadOnlySpan<byte> answer)
+    {
+        if (_cutsAtCommit.IsEmpty || answer.IndexOf(Committed) < 0)
+            return false;
+        while (_cutsAtCommit.TryDequeue(out TaskCompletionSource<bool>? cut))
+        {
+            if (cut.TrySetResult(true))
+                return true;
+        }
+        return false;
+    }
 
     sealed class Wire(Socket client, Socket server) : IDisposable
     {

@@ -1,80 +1,74 @@
 using System.Diagnostics;
-using Npgsql;
 using Tpq.Chaos.Faults;
+using Tpq.Chaos.Workers;
 
 namespace Tpq.Chaos;
 
 /// <summary>Producers and consumers at work, faults that strike, then peace, and the books.</summary>
 /// <param name="world">The server.</param>
 /// <param name="faults">The kinds of faults to choose from.</param>
+/// <param name="plan">How long, how often, how much.</param>
 /// <param name="seed">Decides which strike, when and whom.</param>
-/// <param name="strikes">How many.</param>
-/// <param name="rate">Messages a second for each producer.</param>
-/// <param name="started">How many processes there were before.</param>
 /// <param name="say">Is told what happens.</param>
-sealed class Round(World world, IReadOnlyList<Fault> faults, int seed, int strikes, int rate, int started, Action<string> say)
+sealed class Round(World world, IReadOnlyList<Fault> faults, Plan plan, int seed, Action<string> say)
 {
-    static readonly string[] Consumers = ["held", "leased", "batch", "python", "in-order"];
-
-    readonly Random _random = new(seed);
     readonly Probe _probe = new(world);
     readonly List<string> _problems = [];
-    readonly Dictionary<string, List<TimeSpan>> _recoveries = [];
     int _stuck;
 
     public async Task<RoundResult> RunAsync(CancellationToken cancellationToken)
     {
         string folder = Directory.CreateTempSubdirectory("tpq-chaos-").FullName;
-        await using var fleet = new Fleet(world, folder, seed, started, say);
-        foreach (string consumer in Consumers)
-            fleet.Start(consumer);
-        fleet.Start("put", rate);
-        fleet.Start("put-in-order", Math.Max(1, rate / 10));
+        await using var fleet = new Fleet(folder, seed, say);
+        if (world.Pooler is not null)
+            await world.Pooler.StartAgainAsync();
+        Start(fleet);
         // Not before all are at work: the first message that is handled ends the start.
         await _probe.MeasureAsync(cancellationToken);
 
-        var scene = new Scene(world, fleet, _random, cancellationToken);
-        for (int i = 0; i < strikes; i++)
-        {
-            await StrikeAsync(faults[_random.Next(faults.Count)], scene);
-            await scene.PauseAsync(0, 0.3);
-        }
+        IReadOnlyDictionary<string, List<int>> recoveries = await StormAsync(fleet, cancellationToken);
 
         world.ForgetConnections();
-        await StopAsync(fleet, static kind => kind.StartsWith("put", StringComparison.Ordinal));
+        await StopAsync(fleet, Job.Puts);
         await DrainAsync(cancellationToken);
         await StopAsync(fleet, static _ => true);
+        if (world.Pooler is not null)
+            await world.Pooler.StopAsync();
         await LookForLeftOversAsync(cancellationToken);
-        Books books = await Books.BalanceAsync(world, fleet, _probe, cancellationToken);
+        Books books = await Books.BalanceAsync(world, fleet.Acknowledgements, _probe, cancellationToken);
         await ClearAsync(cancellationToken);
         Directory.Delete(folder, recursive: true);
-        return new RoundResult(seed, books, _stuck, fleet.Started, fleet.GaveUp, _recoveries, [.. books.Problems, .. _problems]);
+        return new RoundResult(seed, DateTimeOffset.UtcNow, world.Server.Version.ToString(), world.Standby, (int)plan.Length.TotalSeconds, books, _stuck,
+            fleet.Started, fleet.GaveUp, recoveries, [.. books.Problems, .. _problems]);
     }
 
-    async Task StrikeAsync(Fault fault, Scene scene)
+    void Start(Fleet fleet)
     {
-        try
+        string proxied = world.Cluster.ThroughProxy;
+        foreach (string consumer in (string[])["held", "leased", "batch", "python"])
+            fleet.Start(consumer, proxied);
+        fleet.Start("put", proxied, plan.Rate);
+        fleet.Start("put-many", proxied, plan.RateOfMany);
+        // What is said of the order is said of sessions that the server knows to be dead: not of one that holds its message behind a wire that was cut.
+        fleet.Start("in-order", world.Direct.ConnectionString);
+        fleet.Start("put-in-order", world.Direct.ConnectionString, Math.Max(1, plan.Rate / 10));
+        if (world.Pooler is { } pooler)
         {
-            Task<bool> strike = fault.StrikeAsync(scene);
-            Task<TimeSpan?> recovery = _probe.MeasureAsync(scene.Token);
-            bool hasStruck = await strike;
-            if (await recovery is not { } time)
-            {
-                _stuck++;
-                _problems.Add($"stuck: {Probe.Bound.TotalSeconds:0} s after {fault.Name} a message put then had not been handled");
-            }
-            else if (hasStruck)
-            {
-                if (!_recoveries.TryGetValue(fault.Name, out List<TimeSpan>? times))
-                    _recoveries[fault.Name] = times = [];
-                times.Add(time);
-            }
+            fleet.Start("held", pooler.Keywords);
+            fleet.Start("leased", pooler.Keywords);
+            fleet.Start("put", pooler.Keywords, plan.Rate);
         }
-        catch (NpgsqlException e)
-        {
-            // The administrator's own connection was hit by the fault before.
-            say($"{fault.Name} did not strike: {e.Message}");
-        }
+    }
+
+    async Task<IReadOnlyDictionary<string, List<int>>> StormAsync(Fleet fleet, CancellationToken cancellationToken)
+    {
+        using var peace = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        peace.CancelAfter(plan.Length);
+        var storm = new Storm(faults, new Scene(world, fleet, _probe, new Random(seed), peace.Token, cancellationToken), seed, plan.Gap);
+        await storm.RunAsync();
+        _stuck += storm.Stuck.Count;
+        _problems.AddRange(storm.Stuck);
+        return storm.Recoveries;
     }
 
     async Task StopAsync(Fleet fleet, Func<string, bool> isOfKind)

@@ -1,72 +1,77 @@
 using Npgsql;
 using Tpq.Embedded;
+using Tpq.Tests.Fixtures;
 
 namespace Tpq.Chaos;
 
-/// <summary>A server with the tables of a run, and the wire to it.</summary>
+/// <summary>A server with the tables of a run, and whatever stands around it.</summary>
 sealed class World : IAsyncDisposable
 {
-    World(EmbeddedPostgres server)
-    {
-        Server = server;
-        Proxy = new Proxy(server.Port);
-        Direct = new NpgsqlConnectionStringBuilder(server.ConnectionString) { ApplicationName = "chaos", Timeout = 5, CommandTimeout = 60, IncludeErrorDetail = true };
-        ThroughProxy = new NpgsqlConnectionStringBuilder(server.ConnectionString) { Port = Proxy.Port }.ConnectionString;
-        Administration = NpgsqlDataSource.Create(Direct);
-        Client = new TpqClient(Direct.ConnectionString);
-    }
+    readonly string _folder = Directory.CreateTempSubdirectory("tpq-chaos-server-").FullName;
+    PgBouncerPackage? _package;
 
-    public EmbeddedPostgres Server { get; }
+    World(Standby standby) => Standby = standby;
 
-    public Proxy Proxy { get; }
+    public Standby Standby { get; }
 
-    /// <summary>How the processes connect.</summary>
-    public string ThroughProxy { get; }
+    public Cluster Cluster { get; private set; } = null!;
+
+    public EmbeddedPostgres Server => Cluster.Server;
+
+    public Proxy Proxy => Cluster.Proxy;
+
+    /// <summary>Under the server's data; null where it is on an ordinary disk.</summary>
+    public SmallDisk? Disk { get; private set; }
+
+    /// <summary>In transaction mode; null where there is none.</summary>
+    public PgBouncer? Pooler { get; private set; }
 
     /// <summary>How to connect without the proxy.</summary>
-    public NpgsqlConnectionStringBuilder Direct { get; }
-
-    public NpgsqlDataSource Administration { get; }
+    public NpgsqlConnectionStringBuilder Direct { get; private set; } = null!;
 
     /// <summary>The chaos program's own, without the proxy.</summary>
-    public TpqClient Client { get; }
+    public TpqClient Client { get; private set; } = null!;
 
-    public static async Task<World> CreateAsync(CancellationToken cancellationToken)
+    public NpgsqlDataSource DataSource => Client.DataSource;
+
+    /// <param name="standby">Whether there is a standby, and which.</param>
+    /// <param name="withDisk">Whether the data is to be on a small disk.</param>
+    /// <param name="withPooler">Whether there is to be a PgBouncer.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public static async Task<World> CreateAsync(Standby standby, bool withDisk, bool withPooler, CancellationToken cancellationToken)
     {
-        EmbeddedPostgres server = await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions
+        var world = new World(standby);
+        try
         {
-            Settings = new Dictionary<string, string> { ["max_connections"] = "120", ["fsync"] = "on", ["synchronous_commit"] = "on", ["max_prepared_transactions"] = "10" },
-        }, cancellationToken);
-        var world = new World(server);
-        foreach (string queue in Names.Queues)
-            await world.Client.Queue(queue).CreateAsync(cancellationToken: cancellationToken);
-        await world.ExecuteAsync($"CREATE TABLE {Names.Ledger} (place bigserial, key bigint NOT NULL, kind text NOT NULL); CREATE INDEX ON {Names.Ledger} (key)", cancellationToken);
-        return world;
+            await world.StartAsync(withDisk, withPooler, cancellationToken);
+            return world;
+        }
+        catch
+        {
+            await world.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>The chaos program's own connections may have been hit as well: the next ones are new.</summary>
-    public void ForgetConnections()
-    {
-        Administration.Clear();
-        Client.DataSource.Clear();
-    }
+    public void ForgetConnections() => DataSource.Clear();
 
     public async Task ExecuteAsync(string sql, CancellationToken cancellationToken)
     {
-        await using NpgsqlCommand command = Administration.CreateCommand(sql);
+        await using NpgsqlCommand command = DataSource.CreateCommand(sql);
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
     public async Task<T> ScalarAsync<T>(string sql, CancellationToken cancellationToken)
     {
-        await using NpgsqlCommand command = Administration.CreateCommand(sql);
+        await using NpgsqlCommand command = DataSource.CreateCommand(sql);
         return (T)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
     /// <summary>The first column of each row.</summary>
     public async Task<List<T>> ListAsync<T>(string sql, CancellationToken cancellationToken)
     {
-        await using NpgsqlCommand command = Administration.CreateCommand(sql);
+        await using NpgsqlCommand command = DataSource.CreateCommand(sql);
         await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken);
         var list = new List<T>();
         while (await reader.ReadAsync(cancellationToken))
@@ -76,9 +81,30 @@ sealed class World : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await Client.DisposeAsync();
-        await Administration.DisposeAsync();
-        await Proxy.DisposeAsync();
-        await Server.DisposeAsync();
+        if (Client is not null)
+            await Client.DisposeAsync();
+        if (Pooler is not null)
+            await Pooler.DisposeAsync();
+        _package?.Dispose();
+        if (Cluster is not null)
+            await Cluster.DisposeAsync();
+        if (Disk is not null)
+            await Disk.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    async Task StartAsync(bool withDisk, bool withPooler, CancellationToken cancellationToken)
+    {
+        await DebianPackage.RunAsync("chmod", "755", _folder);
+        if (withDisk)
+            Disk = await SmallDisk.CreateAsync();
+        Cluster = await Cluster.CreateAsync(Standby, Disk?.Path ?? _folder, cancellationToken);
+        if (withPooler)
+            Pooler = await PgBouncer.StartAsync(_package = new PgBouncerPackage(), Server.ConnectionString, "transaction", poolSize: 15);
+        Direct = new NpgsqlConnectionStringBuilder(Cluster.Direct) { ApplicationName = "chaos", Timeout = 5, CommandTimeout = 60, IncludeErrorDetail = true };
+        Client = new TpqClient(Direct.ConnectionString);
+        foreach (string queue in Names.Queues)
+            await Client.Queue(queue).CreateAsync(cancellationToken: cancellationToken);
+        await ExecuteAsync($"CREATE TABLE {Names.Ledger} (place bigserial, key bigint NOT NULL, kind text NOT NULL); CREATE INDEX ON {Names.Ledger} (key)", cancellationToken);
     }
 }

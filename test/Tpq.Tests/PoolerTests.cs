@@ -12,7 +12,7 @@ public sealed class PoolerTests(Server server, PgBouncerPackage package) : Datab
     [Fact]
     public async Task InTransactionMode_ItPolls_PreparesNothing_AndSaysSoOnce()
     {
-        PgBouncerPackage.Need();
+        Need();
         await NewQueueAsync();
         await using PgBouncer bouncer = await PgBouncer.StartAsync(package, Server.KeywordsOf(Server.Url), "transaction");
         using var logs = new FakeLoggerProvider();
@@ -44,7 +44,7 @@ public sealed class PoolerTests(Server server, PgBouncerPackage package) : Datab
     [Fact]
     public async Task InSessionMode_TheBellWakes()
     {
-        PgBouncerPackage.Need();
+        Need();
         TpqQueue queue = await NewQueueAsync();
         await using PgBouncer bouncer = await PgBouncer.StartAsync(package, Server.KeywordsOf(Server.Url), "session");
         await using var client = new TpqClient(bouncer.Keywords, new TpqClientOptions { Schema = Schema, LooksByClock = false });
@@ -74,7 +74,7 @@ public sealed class PoolerTests(Server server, PgBouncerPackage package) : Datab
     [Fact]
     public async Task InTransactionMode_ANotificationToOneself_ProvesNothing()
     {
-        PgBouncerPackage.Need();
+        Need();
         await using PgBouncer bouncer = await PgBouncer.StartAsync(package, Server.KeywordsOf(Server.Url), "transaction");
         await using NpgsqlDataSource dataSource = NpgsqlDataSource.Create(bouncer.Keywords);
         await using NpgsqlConnection connection = await dataSource.OpenConnectionAsync(Token);
@@ -86,4 +86,6 @@ public sealed class PoolerTests(Server server, PgBouncerPackage package) : Datab
         Assert.Equal(1, heard);
         Assert.NotEqual(connection.ProcessID, await ScalarAsync<int>(connection, "SELECT pg_backend_pid()"));
     }
+
+    static void Need() => Assert.SkipUnless(PgBouncerPackage.IsPossible, "There is neither a pgbouncer nor an apt to fetch it with.");
 }

@@ -1,3 +1,5 @@
+using Tpq.Chaos.Workers;
+
 namespace Tpq.Chaos.Faults;
 
 /// <summary>Clients that die, or stand still.</summary>
@@ -5,13 +7,11 @@ static class ProcessFaults
 {
     public static readonly Fault[] All =
     [
-        new("kill-consumer", false, static scene => KillAsync(scene, static kind => !IsProducer(kind))),
-        new("kill-producer", false, static scene => KillAsync(scene, IsProducer)),
-        new("kill-doorman", false, KillDoormanAsync),
-        new("stop-process", true, StopAndContinueAsync),
+        new("kill-consumer", FaultClass.Cheap, static scene => KillAsync(scene, static kind => !Job.Puts(kind))),
+        new("kill-producer", FaultClass.Cheap, static scene => KillAsync(scene, Job.Puts)),
+        new("kill-doorman", FaultClass.Cheap, KillDoormanAsync),
+        new("stop-process", FaultClass.Costly, StopAndContinueAsync),
     ];
-
-    static bool IsProducer(string kind) => kind.StartsWith("put", StringComparison.Ordinal);
 
     static Task<bool> KillAsync(Scene scene, Func<string, bool> isOfKind)
     {

@@ -7,16 +7,16 @@ static class ServerFaults
 {
     public static readonly Fault[] All =
     [
-        new("terminate-backend", false, TerminateAsync),
-        new("crash-server", true, static async scene =>
+        new("terminate-backend", FaultClass.Cheap, TerminateAsync),
+        new("crash-server", FaultClass.Costly, static async scene =>
         {
             await scene.World.Server.KillAsync(scene.Token);
             await scene.World.Server.StartAgainAsync(scene.Token);
             return true;
         }),
-        new("restart-immediate", true, static scene => RestartAsync(scene, immediate: true)),
-        new("restart-fast", true, static scene => RestartAsync(scene, immediate: false)),
-        new("too-many-connections", true, FillConnectionsAsync),
+        new("restart-immediate", FaultClass.Costly, static scene => RestartAsync(scene, immediate: true)),
+        new("restart-fast", FaultClass.Costly, static scene => RestartAsync(scene, immediate: false)),
+        new("too-many-connections", FaultClass.Costly, FillConnectionsAsync),
     ];
 
     static async Task<bool> RestartAsync(Scene scene, bool immediate)

@@ -25,7 +25,7 @@ sealed class Consumer(TpqClient client, Job job)
     {
         "held" or "in-order" => _queue.ConsumeAsync(HandleAsync, _options, stop),
         "leased" => _queue.ConsumeLeasedAsync(HandleAsync, _options, stop),
-        "batch" => _queue.ConsumeBatchesAsync(20, HandleAsync, _options, stop),
+        "batch" => _queue.ConsumeBatchesAsync(100, HandleAsync, _options, stop),
         "python" => RunAsPythonAsync(stop),
         _ => throw new ArgumentException($"There is no consumer {job.Kind}."),
     };

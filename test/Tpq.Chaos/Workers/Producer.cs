@@ -6,6 +6,9 @@ namespace Tpq.Chaos.Workers;
 /// <summary>Puts messages in every way there is, and writes down which of them were acknowledged.</summary>
 sealed class Producer(TpqClient client, Job job)
 {
+    /// <summary>A fraction of a second's work for the consumers.</summary>
+    const int Few = 250;
+
     readonly TpqQueue _queue = client.Queue(job.Queue);
     readonly Random _random = new(job.Seed);
     long _next = Message.FirstKey(job.Number);
@@ -17,7 +20,9 @@ sealed class Producer(TpqClient client, Job job)
         while (!stop.IsCancellationRequested)
         {
             (int count, Func<Message[], Task> way) = Draw();
-            Message[] messages = [.. Enumerable.Range(0, count).Select(_ => job.Queue == Names.OrderQueue ? new Message(_next++, null) : Message.Draw(_next++, _random))];
+            if (job.IsOfMany)
+                await WaitUntilFewAreLeftAsync(stop);
+            Message[] messages = [.. Enumerable.Range(0, count).Select(_ => job.Queue == Names.OrderQueue ? new Message(_next++, null) : Message.Draw(_next++, _random, job.IsOfMany))];
             acknowledgements.Attempting(messages.Select(static m => m.Key));
             try
             {
@@ -39,7 +44,25 @@ sealed class Producer(TpqClient client, Job job)
         }
     }
 
-    (int Count, Func<Message[], Task> Way) Draw() => job.Queue == Names.OrderQueue ? (1, PutAsync) : _random.Next(10) switch
+    /// <summary>What others put then does not wait behind many.</summary>
+    async Task WaitUntilFewAreLeftAsync(CancellationToken stop)
+    {
+        while (true)
+        {
+            try
+            {
+                if (await _queue.CountAsync(stop) < Few)
+                    return;
+            }
+            catch (Exception e) when (e is NpgsqlException or TpqException)
+            {
+                // Asked again.
+            }
+            await Task.Delay(20, stop);
+        }
+    }
+
+    (int Count, Func<Message[], Task> Way) Draw() => job.Queue == Names.OrderQueue ? (1, PutAsync) : job.IsOfMany ? (_random.Next(1, 2 * Few), PutManyAsync) : _random.Next(10) switch
     {
         < 4 => (1, PutAsync),
         < 5 => (_random.Next(2, 40), PutManyAsync),

@@ -7,7 +7,7 @@ public sealed class SpinPackage() : DebianPackage("spin", "usr/bin")
 {
     public static void Need()
     {
-        Need("spin");
+        Assert.SkipUnless(IsInReach("spin"), "There is neither a spin nor an apt to fetch it with.");
         Assert.SkipWhen(Find("gcc") is null, "There is no gcc, which spin needs.");
     }
 }

@@ -5,23 +5,24 @@ using Npgsql;
 
 namespace Tpq.Tests.Fixtures;
 
-/// <summary>A PgBouncer in front of the server of the run.</summary>
+/// <summary>A PgBouncer in front of a server.</summary>
 sealed class PgBouncer : IAsyncDisposable
 {
     readonly string _folder;
-    readonly Process _process;
+    readonly ProcessStartInfo _start;
+    Process? _process;
 
-    PgBouncer(string folder, Process process, string keywords)
+    PgBouncer(string folder, ProcessStartInfo start, string keywords)
     {
         _folder = folder;
-        _process = process;
+        _start = start;
         Keywords = keywords;
     }
 
     /// <summary>How to connect through it.</summary>
     public string Keywords { get; }
 
-    public static async Task<PgBouncer> StartAsync(PgBouncerPackage package, string serverKeywords, string poolMode)
+    public static async Task<PgBouncer> StartAsync(PgBouncerPackage package, string serverKeywords, string poolMode, int poolSize = 4)
     {
         string folder = Directory.CreateTempSubdirectory("tpq-pgbouncer-").FullName;
         await PgBouncerPackage.RunAsync("chmod", "755", folder);
@@ -37,31 +38,48 @@ sealed class PgBouncer : IAsyncDisposable
             unix_socket_dir =
             auth_type = any
             pool_mode = {poolMode}
-            default_pool_size = 4
+            default_pool_size = {poolSize}
             """);
         var start = new ProcessStartInfo(await package.ProgramAsync(), [Path.Combine(folder, "pgbouncer.ini")]) { RedirectStandardError = true, WorkingDirectory = "/" };
         start.Environment["LD_LIBRARY_PATH"] = package.LibraryPath;
         // It refuses root.
         if (Environment.IsPrivilegedProcess)
             start.UserName = File.ReadLines("/etc/passwd").Any(l => l.StartsWith("postgres:", StringComparison.Ordinal)) ? "postgres" : "nobody";
-        Process process = Process.Start(start)!;
-        // Its words are read, so that it never waits for a reader.
-        process.BeginErrorReadLine();
         string keywords = new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = port, Username = "anybody", Database = server.Database }.ConnectionString;
-        var bouncer = new PgBouncer(folder, process, keywords);
-        await bouncer.WaitUntilReadyAsync();
+        var bouncer = new PgBouncer(folder, start, keywords);
+        await bouncer.StartAgainAsync();
         return bouncer;
+    }
+
+    /// <summary>Starts one that was stopped, on the same port. Does nothing when it is running.</summary>
+    public async Task StartAgainAsync()
+    {
+        if (_process is { HasExited: false })
+            return;
+        _process?.Dispose();
+        _process = Process.Start(_start)!;
+        // Its words are read, so that it never waits for a reader.
+        _process.BeginErrorReadLine();
+        await WaitUntilReadyAsync(_process);
+    }
+
+    /// <summary>Kills it; all connections through it are lost.</summary>
+    public async Task StopAsync()
+    {
+        if (_process is null)
+            return;
+        _process.Kill();
+        await _process.WaitForExitAsync();
     }
 
     public async ValueTask DisposeAsync()
     {
-        _process.Kill();
-        await _process.WaitForExitAsync();
-        _process.Dispose();
+        await StopAsync();
+        _process?.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
 
-    async Task WaitUntilReadyAsync()
+    async Task WaitUntilReadyAsync(Process process)
     {
         await using NpgsqlDataSource dataSource = NpgsqlDataSource.Create(Keywords);
         for (int attempt = 1; ; attempt++)
@@ -71,7 +89,7 @@ sealed class PgBouncer : IAsyncDisposable
                 await using NpgsqlConnection connection = await dataSource.OpenConnectionAsync();
                 return;
             }
-            catch (NpgsqlException) when (attempt < 200 && !_process.HasExited)
+            catch (NpgsqlException) when (attempt < 200 && !process.HasExited)
             {
                 // It tells nobody when it listens.
                 await Task.Delay(50);

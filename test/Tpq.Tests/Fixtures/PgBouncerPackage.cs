@@ -3,5 +3,5 @@ namespace Tpq.Tests.Fixtures;
 /// <summary>The program of PgBouncer.</summary>
 public sealed class PgBouncerPackage() : DebianPackage("pgbouncer", "usr/sbin")
 {
-    public static void Need() => Need("pgbouncer");
+    public static bool IsPossible => IsInReach("pgbouncer");
 }

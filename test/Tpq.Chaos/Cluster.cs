@@ -1,0 +1,161 @@
+using System.Diagnostics;
+using System.Globalization;
+using Npgsql;
+using Tpq.Embedded;
+
+namespace Tpq.Chaos;
+
+/// <summary>The server, each with the wire to it; or a primary with its standby, which takes its place when it dies.</summary>
+sealed class Cluster : IAsyncDisposable
+{
+    static readonly Dictionary<string, string> Settings = new()
+    {
+        ["max_connections"] = "120",
+        ["max_prepared_transactions"] = "10",
+        ["max_wal_size"] = "256MB",
+    };
+
+    readonly Standby _kind;
+    readonly string _folder;
+    Node _primary;
+    Node? _standby;
+    Proxy? _replication;
+    int _made = 1;
+
+    Cluster(Standby kind, string folder, Node primary)
+    {
+        _kind = kind;
+        _folder = folder;
+        _primary = primary;
+    }
+
+    /// <summary>The one that can be written to.</summary>
+    public EmbeddedPostgres Server => _primary.Server;
+
+    public Proxy Proxy => _primary.Proxy;
+
+    /// <summary>How to connect, by the wires that break.</summary>
+    public string ThroughProxy => Keywords(static node => node.Proxy.Port);
+
+    /// <summary>How to connect without them.</summary>
+    public string Direct => Keywords(static node => node.Server.Port);
+
+    /// <param name="kind">Whether there is a standby.</param>
+    /// <param name="folder">An empty one, where the data is to be.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public static async Task<Cluster> CreateAsync(Standby kind, string folder, CancellationToken cancellationToken)
+    {
+        EmbeddedPostgres server = await EmbeddedPostgres.StartAsync(
+            new EmbeddedPostgresOptions { DataDirectory = Path.Combine(folder, "1"), Settings = Settings }, cancellationToken);
+        var cluster = new Cluster(kind, folder, new Node(server, new Proxy(server.Port)));
+        if (kind != Standby.None)
+            await cluster.AddStandbyAsync(port: 0, wire: null, cancellationToken);
+        return cluster;
+    }
+
+    /// <summary>While it lasts, nothing reaches the standby; and what is still on its way then never will.</summary>
+    public async Task HoldUpReplicationAsync(Func<Task> whileAsync)
+    {
+        _replication!.Stall();
+        await whileAsync();
+        await Server.KillAsync();
+        _replication.Cut(static () => true);
+        _replication.Resume();
+    }
+
+    /// <summary>The primary is killed, the standby becomes the primary, and gets a new standby in the place of the dead one.</summary>
+    public async Task FailOverAsync(CancellationToken cancellationToken)
+    {
+        await Server.KillAsync(cancellationToken);
+        await ExecuteAsync(_standby!, "SELECT pg_promote()", cancellationToken);
+        Node dead = _primary;
+        _primary = _standby!;
+        await dead.Server.DisposeAsync();
+        await AddStandbyAsync(dead.Server.Port, dead.Proxy, cancellationToken);
+        Directory.Delete(dead.Server.DataDirectory, recursive: true);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (Node node in Nodes)
+        {
+            await node.Proxy.DisposeAsync();
+            await node.Server.DisposeAsync();
+        }
+        if (_replication is not null)
+            await _replication.DisposeAsync();
+    }
+
+    IEnumerable<Node> Nodes => _standby is null ? [_primary] : [_primary, _standby];
+
+    async Task AddStandbyAsync(int port, Proxy? wire, CancellationToken cancellationToken)
+    {
+        if (_replication is not null)
+            await _replication.DisposeAsync();
+        _replication = new Proxy(Server.Port);
+        string folder = Path.Combine(_folder, (++_made).ToString(CultureInfo.InvariantCulture));
+        Directory.CreateDirectory(folder);
+        File.Copy(Path.Combine(Server.DataDirectory, "password"), Path.Combine(folder, "password"));
+        await CopyAsync(Path.Combine(folder, "data"), cancellationToken);
+        EmbeddedPostgres server = await EmbeddedPostgres.StartAsync(
+            new EmbeddedPostgresOptions { DataDirectory = folder, Port = port, Settings = Settings }, cancellationToken);
+        _standby = new Node(server, wire ?? new Proxy(server.Port));
+        if (_kind == Standby.Synchronous)
+        {
+            await ExecuteAsync(_primary, "ALTER SYSTEM SET synchronous_standby_names = '*'", cancellationToken);
+            await ExecuteAsync(_primary, "SELECT pg_reload_conf()", cancellationToken);
+        }
+        await WaitUntilItFollowsAsync(cancellationToken);
+    }
+
+    /// <summary>The copy follows the server that it was made of, by the wire that can be held up.</summary>
+    async Task CopyAsync(string data, CancellationToken cancellationToken)
+    {
+        var from = new NpgsqlConnectionStringBuilder(Server.ConnectionString);
+        var start = new ProcessStartInfo(Path.Combine(Server.BinDirectory, "pg_basebackup"),
+            ["-h", from.Host!, "-p", _replication!.Port.ToString(CultureInfo.InvariantCulture), "-U", from.Username!, "-D", data, "-R", "-X", "stream", "-c", "fast"])
+        {
+            RedirectStandardError = true,
+        };
+        start.Environment["PGPASSWORD"] = from.Password;
+        using Process copy = Process.Start(start)!;
+        string error = await copy.StandardError.ReadToEndAsync(cancellationToken);
+        await copy.WaitForExitAsync(cancellationToken);
+        if (copy.ExitCode != 0)
+            throw new InvalidOperationException($"pg_basebackup: {error}");
+    }
+
+    async Task WaitUntilItFollowsAsync(CancellationToken cancellationToken)
+    {
+        string follows = $"SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = '{(_kind == Standby.Synchronous ? "sync" : "async")}'";
+        // The server tells nobody.
+        while (await ExecuteAsync(_primary, follows, cancellationToken) is not 1L)
+            await Task.Delay(20, cancellationToken);
+    }
+
+    static async Task<object?> ExecuteAsync(Node node, string sql, CancellationToken cancellationToken)
+    {
+        await using var connection = new NpgsqlConnection($"{node.Server.ConnectionString};Pooling=false");
+        await connection.OpenAsync(cancellationToken);
+        await using var command = new NpgsqlCommand(sql, connection);
+        return await command.ExecuteScalarAsync(cancellationToken);
+    }
+
+    string Keywords(Func<Node, int> port)
+    {
+        var keywords = new NpgsqlConnectionStringBuilder(Server.ConnectionString);
+        if (_standby is null)
+            keywords.Port = port(_primary);
+        else
+        {
+            keywords.Host = string.Join(',', Nodes.Select(node => $"{keywords.Host}:{port(node)}"));
+            keywords.Remove("Port");
+            keywords.TargetSessionAttributes = "primary";
+            // So long a host that was found down, or a standby, is not asked again.
+            keywords.HostRecheckSeconds = 1;
+        }
+        return keywords.ConnectionString;
+    }
+
+    sealed record Node(EmbeddedPostgres Server, Proxy Proxy);
+}
