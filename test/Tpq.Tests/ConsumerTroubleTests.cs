@@ -255,6 +255,42 @@ public sealed class ConsumerTroubleTests(Server server) : DatabaseTest(server)
     }
 
     [Fact]
+    public async Task AFullDisk_IsSurvived_AndTold()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await using (NpgsqlConnection other = await OpenAsync())
+        {
+            await ExecuteAsync(other,
+                """
+                CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE disk_full; END';
+                CREATE TRIGGER full_disk BEFORE INSERT ON tpq_orders_later FOR EACH STATEMENT EXECUTE FUNCTION fail();
+                ALTER TABLE tpq_orders_later DISABLE TRIGGER full_disk
+                """);
+        }
+        using ILoggerFactory loggers = LoggerFactory.Create(b => b.AddProvider(new FakeLoggerProvider(_logs)));
+        await using TpqClient client = NewClient("", loggers);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        Task consume = client.Queue("orders").ConsumeLeasedAsync((lease, _) =>
+        {
+            _seen.Enqueue((lease.Message.Json, lease.Message.Attempts));
+            return Task.CompletedTask;
+        }, Quick, stop.Token);
+        await queue.PutAsync("1", Token);
+        await EventuallyAsync(() => Task.FromResult(_seen.Count == 1), "it is at work");
+        await using (NpgsqlConnection other = await OpenAsync())
+        {
+            await ExecuteAsync(other, "ALTER TABLE tpq_orders_later ENABLE TRIGGER full_disk");
+            await queue.PutAsync("2", Token);
+            await EventuallyAsync(() => Task.FromResult(consume.IsCompleted || _logs.GetSnapshot().Any(r => r.Id.Id == 1014)), "a look has failed");
+            await ExecuteAsync(other, "ALTER TABLE tpq_orders_later DISABLE TRIGGER full_disk");
+        }
+        await EventuallyAsync(() => Task.FromResult(consume.IsCompleted || _seen.Count == 2), "it is at work again");
+        await stop.CancelAsync();
+        await consume;
+        Assert.Equal([("1", 0), ("2", 0)], _seen);
+    }
+
+    [Fact]
     public async Task ALeasedConsumerThatCannotGoOn_SaysSoWithinTheGrace_WhateverItsHandlersDo()
     {
         TpqQueue queue = await NewQueueAsync();

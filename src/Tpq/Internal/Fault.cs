@@ -18,10 +18,14 @@ static class Fault
         _ => false,
     };
 
+    /// <summary>The server is short of something, a disk that is full for example: worth another try when that is over.</summary>
+    public static bool IsShortage(Exception error) => error is PostgresException { SqlState: ['5', '3', ..] };
+
     /// <summary>
-    /// Worth another look: the connection is gone, or a timeout that the role or the database has struck, or a deadlock was solved at our cost.
+    /// Worth another look: the connection is gone, or the server is short of something, or a timeout that the role or the database has struck, or a
+    /// deadlock was solved at our cost.
     /// </summary>
-    public static bool IsPassing(Exception error) => IsConnectionLoss(error) || error is PostgresException
+    public static bool IsPassing(Exception error) => IsConnectionLoss(error) || IsShortage(error) || error is PostgresException
     {
         SqlState: PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.DeadlockDetected
     };

@@ -201,7 +201,7 @@ sealed class Later(QueueState queue, TpqClient client)
             isInTrouble = !_exists;
             _hasComplained = false;
         }
-        catch (Exception e) when (Fault.IsConnectionLoss(e) || e is PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable })
+        catch (Exception e) when (Fault.IsConnectionLoss(e) || Fault.IsShortage(e) || e is PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable })
         {
             // Whoever looks has the same trouble, and says so; or the table is being changed.
             next = Retry;
