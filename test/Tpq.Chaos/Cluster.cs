@@ -1,7 +1,7 @@
-using System.Diagnostics;
 using System.Globalization;
 using Npgsql;
 using Tpq.Embedded;
+using Tpq.Tests.Fixtures;
 
 namespace Tpq.Chaos;
 
@@ -94,11 +94,16 @@ sealed class Cluster : IAsyncDisposable
             await _replication.DisposeAsync();
         _replication = new Proxy(Server.Port);
         string folder = Path.Combine(_folder, (++_made).ToString(CultureInfo.InvariantCulture));
-        Directory.CreateDirectory(folder);
-        File.Copy(Path.Combine(Server.DataDirectory, "password"), Path.Combine(folder, "password"));
-        await CopyAsync(Path.Combine(folder, "data"), cancellationToken);
+        await ExecuteAsync(_primary, "ALTER SYSTEM SET synchronous_standby_names = ''", cancellationToken);
+        // The copy of a server that stands still is a base backup, and takes no program that not every installation has.
+        await Server.StopAsync(cancellationToken: cancellationToken);
+        await DebianPackage.RunAsync("cp", "-a", Server.DataDirectory, folder);
+        await DebianPackage.RunAsync("touch", Path.Combine(folder, "data", "standby.signal"));
+        await Server.StartAgainAsync(cancellationToken);
+        var follow = new NpgsqlConnectionStringBuilder(Server.ConnectionString);
+        string conninfo = $"host={follow.Host} port={_replication.Port} user={follow.Username} password={follow.Password}";
         EmbeddedPostgres server = await EmbeddedPostgres.StartAsync(
-            new EmbeddedPostgresOptions { DataDirectory = folder, Port = port, Settings = Settings }, cancellationToken);
+            new EmbeddedPostgresOptions { DataDirectory = folder, Port = port, Settings = new Dictionary<string, string>(Settings) { ["primary_conninfo"] = conninfo } }, cancellationToken);
         _standby = new Node(server, wire ?? new Proxy(server.Port));
         if (_kind == Standby.Synchronous)
         {
@@ -106,23 +111,6 @@ sealed class Cluster : IAsyncDisposable
             await ExecuteAsync(_primary, "SELECT pg_reload_conf()", cancellationToken);
         }
         await WaitUntilItFollowsAsync(cancellationToken);
-    }
-
-    /// <summary>The copy follows the server that it was made of, by the wire that can be held up.</summary>
-    async Task CopyAsync(string data, CancellationToken cancellationToken)
-    {
-        var from = new NpgsqlConnectionStringBuilder(Server.ConnectionString);
-        var start = new ProcessStartInfo(Path.Combine(Server.BinDirectory, "pg_basebackup"),
-            ["-h", from.Host!, "-p", _replication!.Port.ToString(CultureInfo.InvariantCulture), "-U", from.Username!, "-D", data, "-R", "-X", "stream", "-c", "fast"])
-        {
-            RedirectStandardError = true,
-        };
-        start.Environment["PGPASSWORD"] = from.Password;
-        using Process copy = Process.Start(start)!;
-        string error = await copy.StandardError.ReadToEndAsync(cancellationToken);
-        await copy.WaitForExitAsync(cancellationToken);
-        if (copy.ExitCode != 0)
-            throw new InvalidOperationException($"pg_basebackup: {error}");
     }
 
     async Task WaitUntilItFollowsAsync(CancellationToken cancellationToken)

@@ -42,7 +42,8 @@ sealed class SmallDisk : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await DebianPackage.RunAsync("umount", Path);
+        // Lazily: who watched the server has not let go of its log yet.
+        await DebianPackage.RunAsync("umount", "--lazy", Path);
         Directory.Delete(Path);
     }
 }
