@@ -13,6 +13,8 @@ sealed class Cluster : IAsyncDisposable
         ["max_connections"] = "120",
         ["max_prepared_transactions"] = "10",
         ["max_wal_size"] = "256MB",
+        ["wal_keep_size"] = "256MB",
+        ["wal_retrieve_retry_interval"] = "200ms",
     };
 
     readonly Standby _kind;
@@ -94,12 +96,9 @@ sealed class Cluster : IAsyncDisposable
             await _replication.DisposeAsync();
         _replication = new Proxy(Server.Port);
         string folder = Path.Combine(_folder, (++_made).ToString(CultureInfo.InvariantCulture));
-        await ExecuteAsync(_primary, "ALTER SYSTEM SET synchronous_standby_names = ''", cancellationToken);
-        // The copy of a server that stands still is a base backup, and takes no program that not every installation has.
-        await Server.StopAsync(cancellationToken: cancellationToken);
-        await DebianPackage.RunAsync("cp", "-a", Server.DataDirectory, folder);
-        await DebianPackage.RunAsync("touch", Path.Combine(folder, "data", "standby.signal"));
-        await Server.StartAgainAsync(cancellationToken);
+        Directory.CreateDirectory(folder);
+        File.Copy(Path.Combine(Server.DataDirectory, "password"), Path.Combine(folder, "password"));
+        await CopyAsync(Path.Combine(folder, "data"), cancellationToken);
         var follow = new NpgsqlConnectionStringBuilder(Server.ConnectionString);
         string conninfo = $"host={follow.Host} port={_replication.Port} user={follow.Username} password={follow.Password}";
         EmbeddedPostgres server = await EmbeddedPostgres.StartAsync(
@@ -113,6 +112,19 @@ sealed class Cluster : IAsyncDisposable
         await WaitUntilItFollowsAsync(cancellationToken);
     }
 
+    /// <summary>A base backup of the primary at work, which takes no program that not every installation has.</summary>
+    async Task CopyAsync(string data, CancellationToken cancellationToken)
+    {
+        await using NpgsqlConnection connection = await ConnectAsync(_primary, cancellationToken);
+        await ExecuteAsync(connection, "SELECT pg_backup_start('standby', fast => true)", cancellationToken);
+        // It complains of files that come and go meanwhile, which the log makes good.
+        await DebianPackage.RunAsync("sh", "-c", "cp -a \"$1\" \"$2\" || :", "sh", Path.Combine(Server.DataDirectory, "data"), data);
+        var label = (string)(await ExecuteAsync(connection, "SELECT labelfile FROM pg_backup_stop()", cancellationToken))!;
+        await File.WriteAllTextAsync(Path.Combine(data, "backup_label"), label, cancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(data, "standby.signal"), "", cancellationToken);
+        File.Delete(Path.Combine(data, "postmaster.pid"));
+    }
+
     async Task WaitUntilItFollowsAsync(CancellationToken cancellationToken)
     {
         string follows = $"SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = '{(_kind == Standby.Synchronous ? "sync" : "async")}'";
@@ -123,8 +135,19 @@ sealed class Cluster : IAsyncDisposable
 
     static async Task<object?> ExecuteAsync(Node node, string sql, CancellationToken cancellationToken)
     {
-        await using var connection = new NpgsqlConnection($"{node.Server.ConnectionString};Pooling=false");
+        await using NpgsqlConnection connection = await ConnectAsync(node, cancellationToken);
+        return await ExecuteAsync(connection, sql, cancellationToken);
+    }
+
+    static async Task<NpgsqlConnection> ConnectAsync(Node node, CancellationToken cancellationToken)
+    {
+        var connection = new NpgsqlConnection($"{node.Server.ConnectionString};Pooling=false");
         await connection.OpenAsync(cancellationToken);
+        return connection;
+    }
+
+    static async Task<object?> ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
+    {
         await using var command = new NpgsqlCommand(sql, connection);
         return await command.ExecuteScalarAsync(cancellationToken);
     }
