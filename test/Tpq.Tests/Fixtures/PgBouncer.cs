@@ -39,6 +39,7 @@ sealed class PgBouncer : IAsyncDisposable
             auth_type = any
             pool_mode = {poolMode}
             default_pool_size = {poolSize}
+            server_login_retry = 1
             """);
         var start = new ProcessStartInfo(await package.ProgramAsync(), [Path.Combine(folder, "pgbouncer.ini")]) { RedirectStandardError = true, WorkingDirectory = "/" };
         start.Environment["LD_LIBRARY_PATH"] = package.LibraryPath;
