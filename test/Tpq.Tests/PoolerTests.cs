@@ -60,7 +60,7 @@ public sealed class PoolerTests(Server server, PgBouncerPackage package) : Datab
     [InlineData("session", false)]
     public async Task TheDoctor_FindsIt_WhereItIsInTheWay(string poolMode, bool isFound)
     {
-        PgBouncerPackage.Need();
+        Need();
         await using PgBouncer bouncer = await PgBouncer.StartAsync(package, Server.KeywordsOf(Server.Url), poolMode);
         await using var client = new TpqClient(bouncer.Keywords, new TpqClientOptions { Schema = Schema });
         // Of the server of the whole run others may be found.
