@@ -82,7 +82,9 @@ static class OverviewSql
               WHERE granted AND database = {Database} AND (locktype = 'relation' AND mode = 'RowShareLock' AND relation = to_regclass($1)
                 OR locktype = 'advisory' AND classid = {Doorbell.ElectionLocks} AND objsubid = 2 AND objid = to_regclass($1)::oid)) h
         LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = h.pid
-        LEFT JOIN pg_catalog.pg_prepared_xacts p ON h.pid IS NULL AND split_part(h.virtualtransaction, '/', 2) = p.transaction::text
+        LEFT JOIN pg_catalog.pg_prepared_xacts p ON h.pid IS NULL AND EXISTS (
+            SELECT FROM pg_catalog.pg_locks x
+            WHERE x.locktype = 'transactionid' AND x.pid IS NULL AND x.virtualtransaction = h.virtualtransaction AND x.transactionid = p.transaction)
         ORDER BY h.is_asleep, 6, h.pid LIMIT {Limit}
         """;
 
