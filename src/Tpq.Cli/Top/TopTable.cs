@@ -56,8 +56,8 @@ sealed class TopTable(DatabaseAddress address, Rates? rates)
             Counted(queue.Delayed),
             Counted(dead, Color.Red),
             new(queue.Oldest is { } oldest ? Display.Age(oldest, overview.At) : ""),
-            new(Rate(rate?.In)),
-            new(Rate(rate?.Out)),
+            Rate(rate?.In),
+            Rate(rate?.Out),
             new(Consumers(queue), queue.IsPaused || (queue.Ready.Count > 0 && Consumers(queue) == None) ? Color.Yellow : null),
         ];
     }
@@ -77,5 +77,7 @@ sealed class TopTable(DatabaseAddress address, Rates? rates)
     /// <summary>Empty where it is not known.</summary>
     public static string Number(Tally? tally) => tally is { } known ? $"{(known.IsEstimate ? "~" : "")}{Display.Count(known.Count)}" : "";
 
-    static string Rate(double? rate) => rate is { } known ? known.ToString(known is > 0 and < 10 ? "0.0" : "N0", CultureInfo.InvariantCulture) : "";
+    static Text Rate(double? rate) => rate is { } known
+        ? new(known.ToString(known is > 0 and < 10 ? "0.0" : "N0", CultureInfo.InvariantCulture), known > 0 ? null : Color.Grey)
+        : new("");
 }
