@@ -71,6 +71,7 @@ static class CommandLine
         TopCommand.Create(),
         MoveCommand.Create(),
         DoctorCommand.Create(),
+        DashboardCommand.Create(),
         DevCommand.Create(),
         DemoCommand.Create(),
     ];

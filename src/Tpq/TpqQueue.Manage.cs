@@ -116,14 +116,26 @@ public sealed partial class TpqQueue
     /// <exception cref="TpqException">This queue's messages may have headers, and the target, made by the Python tpq, has no column for them.</exception>
     public Task<long> MoveToAsync(TpqQueue target, long? max = null, CancellationToken cancellationToken = default)
     {
+        CheckTarget(target);
+        if (max is { } given)
+            ArgumentOutOfRangeException.ThrowIfLessThan(given, 1, nameof(max));
+        return TranslatedAsync(() => Move.ManyAsync(Client, _state, target._state, max, cancellationToken));
+    }
+
+    /// <summary>As <see cref="MoveToAsync"/>, the one message with this id; 0 where there is none in line, or it is in hand.</summary>
+    internal Task<long> MoveOneToAsync(TpqQueue target, long id, CancellationToken cancellationToken)
+    {
+        CheckTarget(target);
+        return TranslatedAsync(() => Move.OneAsync(Client, _state, target._state, id, cancellationToken));
+    }
+
+    void CheckTarget(TpqQueue target)
+    {
         ArgumentNullException.ThrowIfNull(target);
         if (target.Client != Client)
             throw new ArgumentException("Messages are moved in one transaction, so both queues must be of the same client.", nameof(target));
         if (target.Name == Name)
             throw new ArgumentException($"Queue \"{Name}\" cannot be moved to itself.", nameof(target));
-        if (max is { } given)
-            ArgumentOutOfRangeException.ThrowIfLessThan(given, 1, nameof(max));
-        return TranslatedAsync(() => Move.RunAsync(Client, _state, target._state, max, cancellationToken));
     }
 
     /// <summary>

@@ -5,7 +5,8 @@ namespace Tpq.Tests.Fixtures;
 /// <summary>A program that a test needs beside PostgreSQL: the one that is installed, else Debian's, fetched once with apt.</summary>
 /// <param name="name">The package's name, and its program's.</param>
 /// <param name="folder">Where the package has the program.</param>
-public abstract class DebianPackage(string name, string folder) : IDisposable
+/// <param name="others">Packages that it needs beside its libraries.</param>
+public abstract class DebianPackage(string name, string folder, params string[] others) : IDisposable
 {
     static readonly string[] Folders = [.. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':'), "/usr/sbin"];
 
@@ -16,7 +17,7 @@ public abstract class DebianPackage(string name, string folder) : IDisposable
 
     /// <summary>Where the libraries are that were fetched along.</summary>
     public string LibraryPath => string.Join(':', ((string[])["usr/lib", "lib"]).Select(lib => Path.Combine(Root, lib)).Where(Directory.Exists)
-        .SelectMany(lib => Directory.EnumerateDirectories(lib, "*-linux-gnu*")));
+        .SelectMany(lib => Directory.EnumerateDirectories(lib, "*-linux-gnu*")).SelectMany(lib => Directory.EnumerateDirectories(lib).Prepend(lib)));
 
     public async Task<string> ProgramAsync() => Find(name) ?? await (_fetched ??= FetchAsync());
 
@@ -42,7 +43,7 @@ public abstract class DebianPackage(string name, string folder) : IDisposable
 
     async Task<string> FetchAsync()
     {
-        await RunAsync("sh", Path.Combine(AppContext.BaseDirectory, "Fixtures", "fetch-package.sh"), _folder, name);
+        await RunAsync("sh", [Path.Combine(AppContext.BaseDirectory, "Fixtures", "fetch-package.sh"), _folder, name, .. others]);
         return Path.Combine(Root, folder, name);
     }
 }

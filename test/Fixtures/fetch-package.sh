@@ -1,10 +1,11 @@
-# Unpacks Debian's package "$2", and the libraries that are missing for it, into "$1"/root: nothing is installed, so no root is needed.
+# Unpacks Debian's packages "$2" and so on, and the libraries that are missing for them, into "$1"/root: nothing is installed, so no root is needed.
 set -e
 cd "$1"
-package=$2
+shift
+packages=$*
 fetch() {
-  libraries=$(apt-get $options install --simulate --no-install-recommends $package | sed -n 's/^Inst \(lib[^ ]*\) (.*/\1/p')
-  apt-get $options download $package $libraries
+  libraries=$(apt-get $options install --simulate --no-install-recommends $packages | sed -n 's/^Inst \(lib[^ ]*\) (.*/\1/p')
+  apt-get $options download $packages $libraries
 }
 fetch || {
   # The machine's package lists are missing or out of date: fresh ones of our own.

@@ -81,6 +81,7 @@ public sealed class UsageTests(Server server) : CommandTest(server)
     [InlineData("list")]
     [InlineData("move")]
     [InlineData("doctor")]
+    [InlineData("dashboard")]
     [InlineData("dev")]
     [InlineData("demo")]
     public async Task Help_EndsWithAnExample(string verb)

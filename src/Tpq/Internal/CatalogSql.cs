@@ -20,7 +20,8 @@ static class CatalogSql
                           AND a.attname NOT IN ('id', 'data', 'enqueued_at', 'attempts', 'headers'))
         """;
 
-    const string Columns =
+    /// <summary>The names of all columns of the table whose row of pg_class is <c>c</c>.</summary>
+    public const string Columns =
         "ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)";
 
     /// <summary>

@@ -312,16 +312,21 @@ sealed class Sql(QueueName name)
         $"SELECT count(*), {(enqueuedAt ? $"(SELECT enqueued_at FROM {_table} ORDER BY id LIMIT 1)" : "NULL::timestamptz")} FROM {_table}";
 
     /// <summary>
-    /// Takes in order and puts in the same order, under new ids. Locks: the rows taken; ROW EXCLUSIVE on both tables. Index: the primary key.
+    /// Takes at most $1 in order and puts in the same order, under new ids. Locks: the rows taken; ROW EXCLUSIVE on both tables. Index: the primary key.
     /// </summary>
     /// <param name="target">The queue to which the messages go.</param>
     /// <param name="columns">What both tables have beside the id, data included.</param>
-    public string MoveTo(QueueName target, IEnumerable<string> columns)
+    public string MoveTo(QueueName target, IEnumerable<string> columns) => MoveTo(target, columns, "ORDER BY id FOR UPDATE SKIP LOCKED LIMIT $1");
+
+    /// <summary>As <see cref="MoveTo(QueueName, IEnumerable{string})"/>, the message $1 if it is nobody's.</summary>
+    public string MoveOneTo(QueueName target, IEnumerable<string> columns) => MoveTo(target, columns, "WHERE id = $1 FOR UPDATE SKIP LOCKED");
+
+    string MoveTo(QueueName target, IEnumerable<string> columns, string which)
     {
         string list = string.Join(", ", columns);
         return $"""
             WITH taken AS (
-                DELETE FROM {_table} WHERE id = ANY (ARRAY(SELECT id FROM {_table} ORDER BY id FOR UPDATE SKIP LOCKED LIMIT $1))
+                DELETE FROM {_table} WHERE id = ANY (ARRAY(SELECT id FROM {_table} {which}))
                 RETURNING id, {list})
             INSERT INTO {target.Table} ({list}) SELECT {list} FROM taken ORDER BY id
             """;

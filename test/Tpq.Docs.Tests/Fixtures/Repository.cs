@@ -11,7 +11,7 @@ static class Repository
     /// <summary>Every page of the documentation, by its path from the root.</summary>
     public static IReadOnlyList<string> Pages { get; } =
     [
-        "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "src/Tpq/README.md", "src/Tpq.Hosting/README.md", "src/Tpq.EntityFrameworkCore/README.md",
+        "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "src/Tpq/README.md", "src/Tpq.Hosting/README.md", "src/Tpq.EntityFrameworkCore/README.md", "src/Tpq.AspNetCore/README.md",
         .. ((string[])["docs", "docs/protocols"]).SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Root, folder), "*.md")).Select(f => Path.GetRelativePath(Root, f)).Order(StringComparer.Ordinal),
     ];
 

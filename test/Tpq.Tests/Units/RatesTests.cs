@@ -11,7 +11,7 @@ public sealed class RatesTests
 
     void Add(int second, long puts, long takes, string queue = "orders")
     {
-        var statistics = new QueueStatistics(QueueName.Create(queue, "tpq_", null), true, true, 0, null, 0, false, puts, takes, 0, 0, false);
+        var statistics = new QueueStatistics(QueueName.Create(queue, "tpq_", null), [], true, 0, null, 0, false, puts, takes, 0, 0, false);
         _rates.Add(new DatabaseOverview(Start.AddSeconds(second), [new QueueOverview(statistics, default, default, null, null, null, false)]));
     }
 

@@ -35,7 +35,7 @@ static class OverviewSql
               OR locktype = 'advisory' AND classid = {Doorbell.ElectionLocks} AND objsubid = 2)),
         holders AS MATERIALIZED (SELECT relation, count(DISTINCT virtualtransaction)::int AS number FROM locks WHERE relation IS NOT NULL GROUP BY relation),
         queues AS MATERIALIZED (
-            SELECT c.oid, c.relname, n.nspname, c.reltuples, l.oid AS later,
+            SELECT c.oid, c.relname, n.nspname, c.reltuples, l.oid AS later, {CatalogSql.Columns} AS columns,
                    pg_catalog.pg_stat_get_live_tuples(c.oid) AS live, pg_catalog.pg_stat_get_dead_tuples(c.oid) AS dead,
                    pg_catalog.pg_stat_get_tuples_inserted(c.oid) AS puts, pg_catalog.pg_stat_get_tuples_deleted(c.oid) AS takes
             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -44,8 +44,7 @@ static class OverviewSql
               AND pg_catalog.has_table_privilege(l.oid, 'SELECT')
             WHERE {CatalogSql.IsListed})
         SELECT substr(q.relname, char_length($1) + 1), q.nspname::text,
-               EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = q.oid AND a.attname = 'enqueued_at' AND NOT a.attisdropped),
-               q.later IS NOT NULL,
+               q.columns, q.later IS NOT NULL,
                CASE WHEN q.live = 0 AND q.dead = 0 AND q.puts = 0 THEN greatest(q.reltuples, 0)::bigint ELSE q.live END,
                CASE WHEN q.dead > {MostDead} THEN (
                    SELECT CASE WHEN pg_catalog.has_sequence_privilege(s.oid, 'SELECT,USAGE') THEN pg_catalog.pg_sequence_last_value(s.oid) - q.live - {MostDead} END
@@ -105,9 +104,11 @@ static class OverviewSql
 
     static string Rows(QueueStatistics queue, string columns = "") => Sql.WithTaker(
         $"""
-        SELECT {columns}{(queue.HasEnqueuedAt ? "enqueued_at" : "NULL::timestamptz AS enqueued_at")}, xmax::text::bigint AS xid
+        SELECT {columns}{EnqueuedAt(queue)}, xmax::text::bigint AS xid
         FROM {queue.Name.Table} WHERE id > $1 ORDER BY id LIMIT {Limit}
         """);
+
+    static string EnqueuedAt(QueueStatistics queue) => queue.HasEnqueuedAt ? "enqueued_at" : "NULL::timestamptz AS enqueued_at";
 
     static string LookLater(QueueName name) =>
         $"""

@@ -14,11 +14,14 @@ sealed record QueueLook(long Ready, long InHand, DateTimeOffset? Oldest, long De
     /// <summary>A statement that begins where a look does.</summary>
     public static NpgsqlBatchCommand Command(string sql, QueueStatistics queue, DateTimeOffset now) => new(sql)
     {
-        Parameters =
-        {
-            new NpgsqlParameter<long> { TypedValue = queue.After ?? long.MinValue },
-            new NpgsqlParameter<DateTime> { TypedValue = queue.IsLaterBloated ? (now - LateCommits).UtcDateTime : DateTime.UnixEpoch, NpgsqlDbType = NpgsqlDbType.TimestampTz },
-        },
+        Parameters = { new NpgsqlParameter<long> { TypedValue = queue.After ?? long.MinValue }, From(queue, now) },
+    };
+
+    /// <summary>The time from which on a look reads the companion.</summary>
+    public static NpgsqlParameter From(QueueStatistics queue, DateTimeOffset now) => new NpgsqlParameter<DateTime>
+    {
+        TypedValue = queue.IsLaterBloated ? (now - LateCommits).UtcDateTime : DateTime.UnixEpoch,
+        NpgsqlDbType = NpgsqlDbType.TimestampTz,
     };
 
     public static QueueLook Read(NpgsqlDataReader row) => new(

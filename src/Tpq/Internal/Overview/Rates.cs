@@ -5,7 +5,7 @@ namespace Tpq.Internal.Overview;
 sealed class Rates(TimeSpan window)
 {
     /// <summary>A rate is a mean over this time: the server's statistics come in steps of a second and more.</summary>
-    static readonly TimeSpan Mean = TimeSpan.FromSeconds(10);
+    public static readonly TimeSpan Mean = TimeSpan.FromSeconds(10);
 
     readonly Dictionary<string, Queue<RateSample>> _samples = new(StringComparer.Ordinal);
 
