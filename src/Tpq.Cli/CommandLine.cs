@@ -26,12 +26,12 @@ static class CommandLine
         // Exceptions and signals are dealt with here: the library prints stack traces, and kills after two seconds.
         var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = text };
         int code = await parse.InvokeAsync(invocation, interrupt.Token);
-        return text.GetStringBuilder().Length == 0 ? code : await WriteHelpAsync(parse, text.ToString(), interrupt.Token);
+        return text.GetStringBuilder().Length == 0 ? code : await WriteHelpAsync(text.ToString(), interrupt.Token);
     }
 
     /// <summary>Help and version, which no verb writes.</summary>
-    static Task<int> WriteHelpAsync(ParseResult parse, string text, CancellationToken cancellationToken) => Failure.GuardAsync(
-        GlobalOptions.Read(parse), async () =>
+    static Task<int> WriteHelpAsync(string text, CancellationToken cancellationToken) => Failure.GuardAsync(
+        GlobalOptions.None, async () =>
         {
             await StandardOutput.WriteTextAsync(text, cancellationToken);
             return ExitCode.Done;

@@ -48,6 +48,9 @@ sealed record GlobalOptions(string? Url, string? Schema, string? Prefix, bool De
 
     public static Option[] All => [UrlOption, SchemaOption, PrefixOption, DebugOption, QuietOption];
 
+    /// <summary>For what is written whatever the line says: one with a fault cannot be read.</summary>
+    public static readonly GlobalOptions None = new(null, null, null, Debug: false, Quiet: false);
+
     public static GlobalOptions Read(ParseResult parse) => new(
         parse.GetValue(UrlOption), parse.GetValue(SchemaOption), parse.GetValue(PrefixOption),
         parse.GetValue(DebugOption), parse.GetValue(QuietOption));

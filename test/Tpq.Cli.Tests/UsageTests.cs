@@ -79,6 +79,8 @@ public sealed class UsageTests(Server server) : CommandTest(server)
     [InlineData("delete")]
     [InlineData("peek")]
     [InlineData("list")]
+    [InlineData("top")]
+    [InlineData("stats")]
     [InlineData("move")]
     [InlineData("doctor")]
     [InlineData("dashboard")]
@@ -91,6 +93,10 @@ public sealed class UsageTests(Server server) : CommandTest(server)
         Assert.Contains("TPQ_URL", ended.Output);
         Assert.Contains($"tpq {verb}", ended.Output.Split("Example")[^1]);
     }
+
+    [Fact]
+    public async Task Help_IsWritten_WhateverElseTheLineSays() =>
+        Assert.Contains("Usage:\n  tpq dev", (await RunAsync("--schema=a", "--schema=b", "dev", "--help")).With(0).Output);
 
     [Fact]
     public async Task Version_IsWritten() =>
