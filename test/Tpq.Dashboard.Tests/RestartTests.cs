@@ -1,4 +1,5 @@
 using Tpq.Dashboard.Tests.Fixtures;
+using Tpq.Embedded;
 
 namespace Tpq.Dashboard.Tests;
 
@@ -27,16 +28,20 @@ public sealed class RestartTests(Server server, Chromium chromium) : BrowserTest
         await Expect(Button("Pause …")).ToBeVisibleAsync();
     }
 
-    /// <summary>The database has its sessions ended; the page's server goes on with new ones.</summary>
     [Fact]
-    public async Task TheDatabaseEndsItsSessions_AndThePageGoesOn()
+    public async Task PostgreSQL_IsStartedAgainUnderAnOpenPage_AndThePageGoesOn()
     {
-        TpqQueue queue = await NewQueueAsync("orders", "1");
-        await OpenAsync();
+        await using EmbeddedPostgres own = await EmbeddedPostgres.StartAsync(cancellationToken: Token);
+        await using var client = new TpqClient(own.Url);
+        await client.Queue("orders").CreateAsync(cancellationToken: Token);
+        await client.Queue("orders").PutAsync("1", Token);
+        await OpenAsync(client: client);
         await Expect(Row("orders").Locator("td.ready")).ToHaveTextAsync("1");
-        await ExecuteAsync($"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{Schema}'");
-        await using TpqClient other = NewClient("other");
-        await other.Queue("orders").PutAsync("2", Token);
+        await own.StopAsync(cancellationToken: Token);
+        await Expect(Page.Locator("#trouble")).ToContainTextAsync("cannot be reached");
+        await own.StartAgainAsync(Token);
+        await using (var later = new TpqClient(own.Url))
+            await later.Queue("orders").PutAsync("2", Token);
         await Expect(Row("orders").Locator("td.ready")).ToHaveTextAsync("2");
         await Expect(Page.Locator("#trouble")).ToBeHiddenAsync();
     }

@@ -55,9 +55,9 @@ public abstract class BrowserTest(Server server, Chromium chromium) : IAsyncLife
         return queue;
     }
 
-    protected async Task OpenAsync(string hash = "", bool allowWrites = true, BrowserNewContextOptions? options = null)
+    protected async Task OpenAsync(string hash = "", bool allowWrites = true, BrowserNewContextOptions? options = null, TpqClient? client = null)
     {
-        _site ??= await Site.StartAsync(Client, allowWrites);
+        _site ??= await Site.StartAsync(client ?? Client, allowWrites);
         IBrowserContext context = await (await chromium.BrowserAsync()).NewContextAsync(
             options ?? new BrowserNewContextOptions { ViewportSize = new ViewportSize { Width = 1280, Height = 800 } });
         _contexts.Add(context);
