@@ -46,6 +46,7 @@ public sealed class EndpointTests(Server server) : DashboardTest(server)
         for (int quiet = 0, ticks = 0; quiet < 6; ticks++)
         {
             Assert.True(ticks < 60, "It goes on looking.");
+            // That nothing is asked shows only by looking for a while. A slow machine makes that longer, and not another result.
             await Task.Delay(500, Token);
             DateTime now = await LastQueryAsync();
             (quiet, last) = (now == last ? quiet + 1 : 0, now);

@@ -82,6 +82,7 @@ public sealed class CommandLineFuzz(Server server) : CommandFuzz(server)
     {
         long start = Stopwatch.GetTimestamp();
         while (!running.HasExited && Stopwatch.GetElapsedTime(start) < Patience)
+            // Between two looks whether it has ended, or has become what only a signal ends. Its patience decides.
             await Task.Delay(20, Token);
         if (!running.HasExited)
             running.Signal("TERM");

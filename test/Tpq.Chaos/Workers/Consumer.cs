@@ -79,6 +79,7 @@ sealed class Consumer(TpqClient client, Job job)
             {
                 // Rolled back, or committed without an answer.
             }
+            // The Python tpq's way to wait is to look again.
             await Task.Delay(wasEmpty ? 100 : 10, stop);
         }
     }

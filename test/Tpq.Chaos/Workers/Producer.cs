@@ -58,6 +58,7 @@ sealed class Producer(TpqClient client, Job job)
             {
                 // Asked again.
             }
+            // How many are left is seen by counting.
             await Task.Delay(20, stop);
         }
     }
