@@ -28,7 +28,7 @@ byte bellQueued = NONE;                /* who waits for that, */
 byte bellShared = 0;                   /* and how many producers share it. */
 
 /* The clients: what Doorbell and Sleepers keep. */
-bool hasBell[CLIENTS], isElected[CLIENTS], isOnDuty[CLIENTS], isRefused[CLIENTS];
+bool hasBell[CLIENTS], isElected[CLIENTS], isOnDuty[CLIENTS], isRefused[CLIENTS], hasDoormanLeft[CLIENTS];
 bool wantDoorman[CLIENTS], isFirstLookAwaited[CLIENTS], hasFirstLookFound[CLIENTS];
 bool hasFinds[CLIENTS];                /* A find since the last empty look. The code wants ten. */
 bool isCalled[CLIENTS], isTicked[CLIENTS], isDead[CLIENTS], isCut[CLIENTS];
@@ -38,14 +38,12 @@ bool isSubscribed[CONSUMERS], hasSlept[CONSUMERS], isRung[CONSUMERS], owesLook[C
 byte only[CONSUMERS];
 
 /* For the checks alone. */
-bool isStanding[CLIENTS];              /* Has been refused, and does not know yet. */
 bool isDoorLeft;                    /* A client has died, or its connection, and nobody has taken the door since. */
 bool isPut;
 
 #define IS_ASLEEP(i) (isSubscribed[i] && hasSlept[i] && !isRung[i])
 #define OF(c, i) (CLIENT(i) == (c))
 #define ANY_ASLEEP(c) (OF(c, 0) && IS_ASLEEP(0) || OF(c, 1) && IS_ASLEEP(1))
-#define ANY(c) (OF(c, 0) && isSubscribed[0] || OF(c, 1) && isSubscribed[1])
 #define ANY_THERE (message[1] == there || message[2] == there)
 
 /* A doorman none of whose consumers sleeps. */
@@ -54,6 +52,9 @@ bool isPut;
 #else
 #define LEAVES(c) false
 #endif
+
+/* One who has been elected, and none of whose consumers sleeps before it has got the bell lock. */
+#define RESIGNS(c) (isElected[c] && !isOnDuty[c] && !ANY_ASLEEP(c))
 
 /* One who stands for election by the clock, and will win: the doorman has died, or has left without a word. */
 #ifndef WITHOUT_ELECTION_BY_CLOCK
@@ -101,8 +102,7 @@ inline Hear(c, id)
         if
         :: id == ANYTHING ->
             isRefused[c] = false;
-            /* It comes amid the question of who is the doorman, and the answer, which is out of date, overwrites it. */
-            isDoorLeft = isDoorLeft || isStanding[c]
+            hasDoormanLeft[c] = true
         :: else
         fi;
         WakeOne(c, id);
@@ -275,10 +275,9 @@ loop:
             isTicked[c] = false;
             isCalled[c] = true;
             if
-            :: isElected[c] && !isOnDuty[c] && ANY(c) -> goto bell
+            :: isElected[c] && !isOnDuty[c] && ANY_ASLEEP(c) -> goto bell
             :: !isElected[c] && hasBell[c] && ANY_ASLEEP(c) -> goto elect
-            :: LEAVES(c) -> goto leave
-            :: isElected[c] && !isOnDuty[c] && !ANY(c) -> electionLock = NONE; isElected[c] = false; isDoorLeft = true /* Resign */
+            :: LEAVES(c) || RESIGNS(c) -> goto leave
             :: else
             fi
         :: !isDead[c] && !isCut[c] && !isTicked[c] && isCalled[c] ->
@@ -321,13 +320,19 @@ elect:
         :: isCut[c] || isDead[c] -> goto loop
         :: else -> hasWon = electionLock == NONE
         fi;
-        if :: hasWon -> electionLock = c :: else -> isStanding[c] = true fi
+        hasDoormanLeft[c] = false;
+        if :: hasWon -> electionLock = c :: else fi
     }
     atomic {
-        isStanding[c] = false;
         if
         :: hasWon -> hasWon = false; isElected[c] = true
+#ifndef WITHOUT_ASKING_AGAIN
+        /* It came amid the question, and the answer is out of date. */
+        :: !hasWon && hasDoormanLeft[c] -> goto elect
+        :: !hasWon && !hasDoormanLeft[c] -> isRefused[c] = true; goto loop
+#else
         :: else -> isRefused[c] = true; goto loop
+#endif
         fi;
 bell:
         if :: isCut[c] || isDead[c] -> goto loop :: else -> bellQueued = c fi
@@ -355,7 +360,7 @@ bell:
         goto loop
     }
 leave:
-    /* HandOverAsync */
+    /* HandOverAsync, ResignAsync */
     atomic { isElected[c] = false; LeaveDuty(c) }
     atomic {
         if :: bellLock == c -> bellLock = NONE :: else fi;

@@ -4,14 +4,14 @@ using Tpq.Chaos.Faults;
 
 namespace Tpq.Chaos;
 
-/// <summary>Lets faults strike until there is peace: the cheap ones several a second and into each other, the costly ones in turn, and those that last in turn as well.</summary>
+/// <summary>Lets faults strike until there is peace: the cheap ones several a second and into each other, the costly ones in turn, and a few of those that last at a time.</summary>
 /// <param name="faults">The kinds to choose from.</param>
 /// <param name="scene">Where they strike.</param>
 /// <param name="seed">Decides which, when and whom.</param>
 /// <param name="gap">Between two cheap ones, on average.</param>
 sealed class Storm(IReadOnlyList<Fault> faults, Scene scene, int seed, TimeSpan gap)
 {
-    const int MostCheapAtOnce = 8;
+    const int MostCheapAtOnce = 8, MostLastingAtOnce = 4;
 
     static readonly TimeSpan GapBetweenCostly = TimeSpan.FromMilliseconds(150);
 
@@ -26,7 +26,7 @@ sealed class Storm(IReadOnlyList<Fault> faults, Scene scene, int seed, TimeSpan 
     public IReadOnlyCollection<string> Stuck => _stuck;
 
     public Task RunAsync() => Task.WhenAll(
-        StrikeAsync(FaultClass.Cheap, MostCheapAtOnce, gap), StrikeAsync(FaultClass.Costly, 1, GapBetweenCostly), StrikeAsync(FaultClass.Lasting, 1, GapBetweenCostly));
+        StrikeAsync(FaultClass.Cheap, MostCheapAtOnce, gap), StrikeAsync(FaultClass.Costly, 1, GapBetweenCostly), StrikeAsync(FaultClass.Lasting, MostLastingAtOnce, GapBetweenCostly));
 
     async Task StrikeAsync(FaultClass wanted, int mostAtOnce, TimeSpan meanGap)
     {

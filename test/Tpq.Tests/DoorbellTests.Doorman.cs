@@ -130,6 +130,35 @@ public sealed partial class DoorbellTests
     }
 
     [Fact]
+    public async Task OneWhoWasElected_AndForWhomNobodySleepsAnyMore_GivesItBack_AndRings()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await using var ear = await Ear.OpenAsync(this, "orders");
+        await using NpgsqlConnection keeping = await OpenAsync(), connection = await OpenAsync();
+        await using NpgsqlTransaction keeper = await keeping.BeginTransactionAsync(Token);
+        await ExecuteAsync(keeping, "SET CONSTRAINTS ALL IMMEDIATE");
+        await queue.In(keeper).PutAsync("1", Token);
+        // A client of one connection has no listener, which this test is instead.
+        await using TpqClient client = NewClient("Maximum Pool Size=1");
+        QueueState state = client.State("orders");
+        var doorbell = new Doorbell(state, connection);
+        using var sleeper = new Subscription(client.Listener, state, TimeProvider.System);
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        await doorbell.AttendAsync();
+        await sleeper.WaitAsync(Patience, Token);
+        sleeper.Looked(found: null);
+        Task sleep = sleeper.WaitAsync(Timeout.InfiniteTimeSpan, enough.Token);
+        await doorbell.AttendAsync();
+        Assert.True(await IsElectedAsync(connection));
+        Assert.Equal(0, await DoormanAsync("orders"));
+        await enough.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => sleep);
+        await doorbell.TickAsync(isSameTable: true, wonElection: null);
+        Assert.False(await IsElectedAsync(connection));
+        Assert.Equal([""], await ear.HeardAsync());
+    }
+
+    [Fact]
     public async Task ProducersThatRelieveEachOther_KeepNoDoormanOut()
     {
         TpqQueue queue = await NewQueueAsync();
@@ -153,6 +182,9 @@ public sealed partial class DoorbellTests
         await queue.PutAsync("1", Token);
         Assert.Equal("1", await waiting);
     }
+
+    Task<bool> IsElectedAsync(NpgsqlConnection connection) => ScalarAsync<bool>(
+        $"SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = {Doorbell.ElectionLocks} AND pid = {connection.ProcessID})");
 
     /// <summary>The process that holds the bell lock; 0 for none.</summary>
     async Task<int> DoormanAsync(string queue) => await ScalarAsync<int?>(

@@ -37,6 +37,9 @@ sealed class Doorbell(QueueState queue, NpgsqlConnection connection)
     /// <summary>Whether there is another doorman, as far as is known.</summary>
     bool _isRefused;
 
+    /// <summary>Whether a doorman has left, perhaps, since it was last asked who is: the answer may be older than that.</summary>
+    bool _hasDoormanLeft;
+
     /// <summary>Whether nobody slept at the last tick.</summary>
     bool _wasDeserted;
 
@@ -48,9 +51,6 @@ sealed class Doorbell(QueueState queue, NpgsqlConnection connection)
     Sleepers Sleepers => queue.Sleepers;
 
     bool IsAuto => _bell is { Notify: TpqNotify.Auto };
-
-    /// <summary>Whether it wants to take part in the next election by the clock.</summary>
-    public bool WantsElection => IsAuto && !_isElected && Sleepers.AnyAsleep;
 
     /// <summary>Whether nothing is expected of the next tick: it is the doorman of those who sleep, or none is wanted.</summary>
     public bool IsSettled => _bell is not null && (!IsAuto || (_isOnDuty && Sleepers.AnyAsleep));
@@ -73,6 +73,13 @@ sealed class Doorbell(QueueState queue, NpgsqlConnection connection)
         }
     }
 
+    /// <summary>Whether it takes part in the election by the clock, which is about to be held.</summary>
+    public bool StandAtTick()
+    {
+        _hasDoormanLeft = false;
+        return IsAuto && !_isElected && Sleepers.AnyAsleep;
+    }
+
     /// <summary>Once a second, or less often where all is settled.</summary>
     /// <param name="isSameTable">Whether the name still means the same table.</param>
     /// <param name="wonElection">Whether it has just been elected; null where it did not stand.</param>
@@ -87,10 +94,10 @@ sealed class Doorbell(QueueState queue, NpgsqlConnection connection)
             return;
         }
         _isElected |= wonElection == true;
-        if (wonElection == false)
+        if (wonElection == false && !_hasDoormanLeft)
             Refused();
         if (_isElected && !_isOnDuty)
-            await TakeBellAsync().ConfigureAwait(false);
+            await (Sleepers.AnyAsleep ? TakeBellAsync() : ResignAsync()).ConfigureAwait(false);
         bool isDeserted = _isOnDuty && !Sleepers.AnyAsleep;
         if (isDeserted && _wasDeserted)
             await HandOverAsync().ConfigureAwait(false);
@@ -113,9 +120,7 @@ sealed class Doorbell(QueueState queue, NpgsqlConnection connection)
             Sleepers.WakeOne(payload.EndsWith('+') ? null : id);
             return;
         }
-        if (_isRefused)
-            // Perhaps the doorman has left.
-            _isRefused = false;
+        (_isRefused, _hasDoormanLeft) = (false, true);
         Sleepers.WakeOne();
     }
 
@@ -125,7 +130,7 @@ sealed class Doorbell(QueueState queue, NpgsqlConnection connection)
         if (_isOnDuty)
             await HandOverAsync().ConfigureAwait(false);
         else if (_isElected)
-            await ScalarAsync(ListenerSql.Resign, (long)_bell!.Table).ConfigureAwait(false);
+            await ResignAsync().ConfigureAwait(false);
         Forget();
     }
 
@@ -134,7 +139,7 @@ sealed class Doorbell(QueueState queue, NpgsqlConnection connection)
     /// <summary>The connection is gone, and with it the locks and the channel.</summary>
     public void Forget()
     {
-        (_bell, _isElected, _isOnDuty, _isRefused, _wasDeserted) = (null, false, false, false, false);
+        (_bell, _isElected, _isOnDuty, _isRefused, _hasDoormanLeft, _wasDeserted) = (null, false, false, false, false, false);
         Sleepers.WantDoorman = false;
         StopServing();
     }
@@ -165,7 +170,12 @@ sealed class Doorbell(QueueState queue, NpgsqlConnection connection)
     async Task StandForElectionAsync()
     {
         Sleepers.WantDoorman = false;
-        _isElected = (bool)(await ScalarAsync(ListenerSql.Elect, (long)_bell!.Table).ConfigureAwait(false))!;
+        do
+        {
+            _hasDoormanLeft = false;
+            _isElected = (bool)(await ScalarAsync(ListenerSql.Elect, (long)_bell!.Table).ConfigureAwait(false))!;
+        }
+        while (!_isElected && _hasDoormanLeft);
         if (_isElected)
             await TakeBellAsync().ConfigureAwait(false);
         else
@@ -210,6 +220,14 @@ sealed class Doorbell(QueueState queue, NpgsqlConnection connection)
         (_isElected, _isOnDuty, _wasDeserted) = (false, false, false);
         StopServing();
         await ScalarAsync(ListenerSql.HandOver, (long)_bell!.Table, _bell.Channel).ConfigureAwait(false);
+    }
+
+    /// <summary>As <see cref="HandOverAsync"/>, where the bell lock could not be had yet.</summary>
+    async Task ResignAsync()
+    {
+        _isElected = false;
+        StopServing();
+        await ScalarAsync(ListenerSql.Resign, (long)_bell!.Table, _bell.Channel).ConfigureAwait(false);
     }
 
     async Task TellOthersAsync()

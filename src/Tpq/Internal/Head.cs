@@ -13,7 +13,7 @@ namespace Tpq.Internal;
 /// A <b>look back</b> is a scan with a cursor of its own, from the front or from an id that the doorbell named, which goes on behind each
 /// straggler that it finds until it has reached the position. It finds what others rolled back, and what was committed late.</para>
 /// <para>A look back from the front is a <b>sweep</b>, and it pays for all dead entries. It is made at the first take; where an empty answer
-/// must be the truth; when this client becomes the doorman; and otherwise when 50 times as long has passed as the last one took, at least
+/// must be the truth; when this client becomes the doorman; after a connection was lost; and otherwise when 50 times as long has passed as the last one took, at least
 /// 100 ms and at most 30 s: about 2 % of the time, until the cap.</para>
 /// <para>A sequence that was reset shows as a straggler that was put later than the message at the position. Then the position is set back:
 /// the ids begin anew, and with them the scan.</para>
@@ -185,6 +185,16 @@ sealed class Head(TimeProvider time, string queue)
             if (scan.IsBack)
                 EndBack(scan, goesOnBehind: scan.After);
         }
+    }
+
+    /// <summary>
+    /// As <see cref="Abandon"/>. Where the connection was lost there may be another server, which does not know all that was committed at this one: what was handled may be back.
+    /// </summary>
+    public void Fail(Scan scan, Exception error)
+    {
+        Abandon(scan);
+        if (Fault.IsConnectionLoss(error) && !Fault.IsPoolExhausted(error))
+            LookBackToFront();
     }
 
     Scan BeginBack(long after)

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace Tpq.Internal;
@@ -7,7 +8,7 @@ namespace Tpq.Internal;
 /// The one connection on which a client listens, for all its queues. It exists while somebody waits, and for a moment after.
 /// </summary>
 /// <remarks>
-/// <para>What it does for a queue is the <see cref="Doorbell"/>'s. A reconnect wakes everybody, since what was rung meanwhile is lost. Once a second
+/// <para>What it does for a queue is the <see cref="Doorbell"/>'s. A reconnect wakes everybody, to look from the front, since what was rung meanwhile is lost. Once a second
 /// it asks the server, in one statement, who may stand for election, which is a sign of life too: a half-open line is silent. Where it is the doorman
 /// of all queues already, every five seconds are enough, for the same table and for the sign.</para>
 /// <para>Behind a pooler that gives every transaction another session, LISTEN succeeds and nothing ever comes. It shows by the number of the server's
@@ -84,10 +85,12 @@ sealed class Listener(TpqClient client, bool enabled) : IAsyncDisposable
             }
             catch (Exception e) when (!_stopping.IsCancellationRequested)
             {
-                // Whatever it is, waiters go on looking once a second; said once, until it works again.
+                // Whatever it is, waiters go on looking once a second; said once, until it works again, and where nobody else has told of the outage.
                 if (pause == TimeSpan.Zero)
-                    client.Logger.ListenerLost(e);
+                    client.Logger.ListenerLost(client.IsFirstToTell() ? LogLevel.Warning : LogLevel.Debug, e);
                 _isLost = true;
+                foreach (QueueState queue in known)
+                    queue.Head.LookBackToFront();
                 pause = pause == TimeSpan.Zero ? Tick / 4 : Min(pause * 2, MaxPause);
                 await Task.Delay(pause, client.Time, _stopping.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
@@ -214,7 +217,7 @@ sealed class Listener(TpqClient client, bool enabled) : IAsyncDisposable
         command.CommandTimeout = Doorbell.TimeoutSeconds;
         command.Parameters.Add(ArrayText.Of(doorbells.Select(static d => d.Queue.Name.Table)));
         command.Parameters.Add(ArrayText.Of(doorbells.Select(static d => (long)(d.Bell?.Table ?? 0))));
-        command.Parameters.Add(ArrayText.Of(doorbells.Select(static d => d.WantsElection)));
+        command.Parameters.Add(ArrayText.Of(doorbells.Select(static d => d.StandAtTick())));
         var answers = new List<(bool IsSameTable, bool? Won)>(doorbells.Length);
         NpgsqlDataReader reader = await command.ExecuteReaderAsync().ConfigureAwait(false);
         await using (reader.ConfigureAwait(false))

@@ -32,8 +32,8 @@ static class ListenerSql
     public static readonly string HandOver =
         $"SELECT pg_catalog.pg_advisory_unlock({Bell}, $1::oid::int), pg_catalog.pg_advisory_unlock({Election}, $1::oid::int), pg_catalog.pg_notify($2, '')";
 
-    /// <summary>Gives the election of table $1 back, which nobody has been told of.</summary>
-    public static readonly string Resign = $"SELECT pg_catalog.pg_advisory_unlock({Election}, $1::oid::int)";
+    /// <summary>Gives the election of table $1 back, and tells the sleepers of channel $2, of whom one takes over.</summary>
+    public static readonly string Resign = $"SELECT pg_catalog.pg_advisory_unlock({Election}, $1::oid::int), pg_catalog.pg_notify($2, '')";
 
     public const string Tell = "SELECT pg_catalog.pg_notify($1, $2)";
 

@@ -17,8 +17,8 @@ static partial class Log
     [LoggerMessage(1010, LogLevel.Debug, "Listening on channel {Channel}")]
     public static partial void Listening(this ILogger logger, string channel);
 
-    [LoggerMessage(1011, LogLevel.Warning, "The listening connection was lost; waiting consumers look once a second until it is back")]
-    public static partial void ListenerLost(this ILogger logger, Exception exception);
+    [LoggerMessage(EventId = 1011, Message = "The listening connection was lost; waiting consumers look once a second until it is back")]
+    public static partial void ListenerLost(this ILogger logger, LogLevel level, Exception exception);
 
     [LoggerMessage(1014, LogLevel.Warning, "A look for messages of queue {Queue} failed, and is made again until the wait is over")]
     public static partial void LookFailed(this ILogger logger, Exception exception, string queue);

@@ -40,7 +40,7 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisp
         }
         catch (Exception e)
         {
-            await AbandonAsync().ConfigureAwait(false);
+            await FailAsync(e).ConfigureAwait(false);
             // Behind the barrier the take fails too; the commit's error is the first.
             if (e.InnerException is AggregateException { InnerExceptions: [PostgresException first, ..] })
                 throw first;
@@ -66,11 +66,11 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisp
             _statement.Report(found);
             WasEmpty = found.Count == 0;
         }
-        catch (Exception)
+        catch (Exception e)
         {
             // The other look has the same trouble, be it the connection's or that of a row that cannot be read, and deals with it.
             found = [];
-            await AbandonAsync().ConfigureAwait(false);
+            await FailAsync(e).ConfigureAwait(false);
         }
         OwnTransaction held = previous.Continue(queue, found);
         if (found.Count > 0)
@@ -86,9 +86,9 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisp
             await held.DisposeAsync().ConfigureAwait(false);
     }
 
-    async Task AbandonAsync()
+    async Task FailAsync(Exception error)
     {
-        queue.Head.Abandon(_scan);
+        queue.Head.Fail(_scan, error);
         try
         {
             if (_reader is not null)

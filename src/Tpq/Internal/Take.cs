@@ -24,9 +24,9 @@ static class Take
             {
                 found = await execute(statement).ConfigureAwait(false);
             }
-            catch
+            catch (Exception e)
             {
-                queue.Head.Abandon(scan);
+                queue.Head.Fail(scan, e);
                 throw;
             }
             statement.Report(found);

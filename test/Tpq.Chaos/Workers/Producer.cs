@@ -6,11 +6,12 @@ namespace Tpq.Chaos.Workers;
 /// <summary>Puts messages in every way there is, and writes down which of them were acknowledged.</summary>
 sealed class Producer(TpqClient client, Job job)
 {
-    /// <summary>A fraction of a second's work for the consumers.</summary>
-    const int Few = 250;
-
     readonly TpqQueue _queue = client.Queue(job.Queue);
     readonly Random _random = new(job.Seed);
+
+    /// <summary>What the producer of many leaves to the consumers, and puts at most: a fraction of a second's work.</summary>
+    readonly int _few = Math.Max(250, job.Rate / 4);
+
     long _next = Message.FirstKey(job.Number);
 
     public async Task RunAsync(CancellationToken stop)
@@ -51,7 +52,7 @@ sealed class Producer(TpqClient client, Job job)
         {
             try
             {
-                if (await _queue.CountAsync(stop) < Few)
+                if (await _queue.CountAsync(stop) < _few)
                     return;
             }
             catch (Exception e) when (e is NpgsqlException or TpqException)
@@ -63,7 +64,7 @@ sealed class Producer(TpqClient client, Job job)
         }
     }
 
-    (int Count, Func<Message[], Task> Way) Draw() => job.Queue == Names.OrderQueue ? (1, PutAsync) : job.IsOfMany ? (_random.Next(1, 2 * Few), PutManyAsync) : _random.Next(10) switch
+    (int Count, Func<Message[], Task> Way) Draw() => job.Queue == Names.OrderQueue ? (1, PutAsync) : job.IsOfMany ? (_random.Next(1, 2 * _few), PutManyAsync) : _random.Next(10) switch
     {
         < 4 => (1, PutAsync),
         < 5 => (_random.Next(2, 40), PutManyAsync),
