@@ -137,6 +137,26 @@ public sealed class DoctorQueueTests(DoctorServer server) : DoctorTest(server)
     }
 
     [Fact]
+    public async Task ATableThatIsDroppedMeanwhile_IsLeftOut()
+    {
+        await NewQueueAsync("sound");
+        await NewQueueAsync("dropped");
+        await ExecuteAsync("ALTER TABLE tpq_sound DISABLE TRIGGER tpq_ring");
+        await using NpgsqlConnection connection = await OpenAsync();
+        await using NpgsqlTransaction drop = await connection.BeginTransactionAsync(Token);
+        await ExecuteAsync(connection, "DROP TABLE tpq_dropped, tpq_dropped_later");
+        Task<Finding[]> examining = ExamineAsync();
+        await DatabaseTest.EventuallyAsync(async () =>
+        {
+            await using NpgsqlConnection other = await OpenAsync();
+            await using var waits = new NpgsqlCommand("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)", other);
+            return (bool)(await waits.ExecuteScalarAsync(Token))!;
+        }, "the doctor waits for the table");
+        await drop.CommitAsync(Token);
+        Assert.Equal("sound", Assert.Single(await examining).Queue);
+    }
+
+    [Fact]
     public async Task ALockedTable_IsSaid_AndIsNoError()
     {
         await NewQueueAsync();

@@ -73,6 +73,17 @@ public sealed class DoctorServerTests(DoctorServer server) : DoctorTest(server)
         await MendsAsync(finding);
     }
 
+    [Fact]
+    public async Task ASlotThatIsLost_IsFound()
+    {
+        await ExecuteAsync("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'", "SELECT pg_reload_conf()", "SELECT pg_create_physical_replication_slot('lost', true)", "CREATE TABLE log (line text)");
+        await HealthyAsync();
+        await ExecuteAsync("INSERT INTO log VALUES ('1')", "SELECT pg_switch_wal()", "INSERT INTO log VALUES ('2')", "SELECT pg_switch_wal()", "INSERT INTO log VALUES ('3')", "CHECKPOINT");
+        Finding finding = await FoundAsync("replication-slot", Severity.Warning);
+        Assert.Equal("Slot \"lost\" has the state \"lost\".", finding.Evidence);
+        await MendsAsync(finding);
+    }
+
     [Theory]
     [InlineData("ALTER DATABASE {0} CONNECTION LIMIT 1", "database")]
     [InlineData("ALTER ROLE CURRENT_USER CONNECTION LIMIT 1", "role")]

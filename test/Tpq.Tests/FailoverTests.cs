@@ -15,7 +15,7 @@ public sealed class FailoverTests
     [Fact]
     public async Task AcknowledgedMessages_AreHandledOnce_AndTheWorkersTellOfTheOutageInOneLine()
     {
-        await using PrimaryAndStandby servers = await PrimaryAndStandby.StartAsync(Token);
+        await using PrimaryAndStandby servers = await PrimaryAndStandby.StartAsync(slot: null, Token);
         using ILoggerFactory loggers = LoggerFactory.Create(b => b.AddProvider(new FakeLoggerProvider(_logs)));
         await using var client = new TpqClient(servers.ConnectionString, new TpqClientOptions { LoggerFactory = loggers });
         TpqQueue queue = client.Queue("orders");

@@ -103,7 +103,7 @@ public abstract class DatabaseTest(Server server) : IAsyncLifetime
     }
 
     /// <summary>Waits for something that another process does; fails when it has not come in time.</summary>
-    protected static async Task EventuallyAsync(Func<Task<bool>> isTrue, string what, int seconds = 20)
+    public static async Task EventuallyAsync(Func<Task<bool>> isTrue, string what, int seconds = 20)
     {
         long start = Stopwatch.GetTimestamp();
         using var poll = new PeriodicTimer(TimeSpan.FromMilliseconds(10));

@@ -24,7 +24,9 @@ sealed class PrimaryAndStandby : IAsyncDisposable
         HostRecheckSeconds = 1,
     }.ConnectionString;
 
-    public static async Task<PrimaryAndStandby> StartAsync(CancellationToken cancellationToken)
+    /// <param name="slot">What the standby reads from; null for no slot.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public static async Task<PrimaryAndStandby> StartAsync(string? slot, CancellationToken cancellationToken)
     {
         string folder = Directory.CreateTempSubdirectory("tpq-test-").FullName;
         // The server's account has to enter it.
@@ -39,6 +41,8 @@ sealed class PrimaryAndStandby : IAsyncDisposable
             await DebianPackage.RunAsync("cp", "-a", first, second);
             await DebianPackage.RunAsync("touch", Path.Combine(second, "data", "standby.signal"));
             await primary.StartAgainAsync(cancellationToken);
+            if (slot is not null)
+                await ExecuteAsync(primary, $"SELECT pg_create_physical_replication_slot('{slot}')", cancellationToken);
             var follow = new NpgsqlConnectionStringBuilder(primary.ConnectionString);
             EmbeddedPostgres standby = await EmbeddedPostgres.StartAsync(new EmbeddedPostgresOptions
             {
@@ -46,6 +50,9 @@ sealed class PrimaryAndStandby : IAsyncDisposable
                 Settings = new Dictionary<string, string>
                 {
                     ["primary_conninfo"] = $"host={follow.Host} port={follow.Port} user={follow.Username} password={follow.Password}",
+                    ["primary_slot_name"] = slot ?? "",
+                    ["hot_standby_feedback"] = "on",
+                    ["wal_receiver_status_interval"] = "1s",
                 },
             }, cancellationToken);
             return new PrimaryAndStandby(folder, primary, standby);
@@ -62,9 +69,7 @@ sealed class PrimaryAndStandby : IAsyncDisposable
     public async Task FailOverAsync(CancellationToken cancellationToken)
     {
         await Primary.KillAsync(cancellationToken);
-        await using NpgsqlDataSource source = NpgsqlDataSource.Create(Standby.ConnectionString);
-        await using NpgsqlCommand promote = source.CreateCommand("SELECT pg_promote()");
-        Assert.Equal(true, await promote.ExecuteScalarAsync(cancellationToken));
+        Assert.Equal(true, await ExecuteAsync(Standby, "SELECT pg_promote()", cancellationToken));
     }
 
     public async ValueTask DisposeAsync()
@@ -72,5 +77,12 @@ sealed class PrimaryAndStandby : IAsyncDisposable
         await Primary.DisposeAsync();
         await Standby.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
+    }
+
+    static async Task<object?> ExecuteAsync(EmbeddedPostgres server, string sql, CancellationToken cancellationToken)
+    {
+        await using NpgsqlDataSource source = NpgsqlDataSource.Create(server.ConnectionString);
+        await using NpgsqlCommand command = source.CreateCommand(sql);
+        return await command.ExecuteScalarAsync(cancellationToken);
     }
 }

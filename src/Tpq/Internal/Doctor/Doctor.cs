@@ -62,10 +62,18 @@ sealed class Doctor(TpqClient client, DoctorLimits? limits = null)
             return;
         NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
-        if (!await Hearing.IsSoundAsync(client, connection, cancellationToken).ConfigureAwait(false))
-            _findings.Add(new Finding(
-                Severity.Warning, "pooler", null, "There is a pooler in transaction mode in between: no notification comes through, so consumers look once a second, and statements are not prepared.",
-                "A notification to a listening connection did not arrive.", "Connect past the pooler (host and port of the server itself), or in pgbouncer.ini: pool_mode = session"));
+        try
+        {
+            if (!await Hearing.IsSoundAsync(client, connection, cancellationToken).ConfigureAwait(false))
+                _findings.Add(new Finding(
+                    Severity.Warning, "pooler", null, "There is a pooler in transaction mode in between: no notification comes through, so consumers look once a second, and statements are not prepared.",
+                    "A notification to a listening connection did not arrive.", "Connect past the pooler (host and port of the server itself), or in pgbouncer.ini: pool_mode = session"));
+        }
+        catch (NpgsqlException e) when (IsOwnFault(e))
+        {
+            // Nobody listens at a standby, for example.
+            NotSeen("whether notifications come through", e);
+        }
     }
 
     /// <summary>Looks into the queues. Which of them are perhaps left alone: the first message of each, by the queue's number.</summary>
