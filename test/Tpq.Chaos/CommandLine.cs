@@ -24,6 +24,8 @@ static class CommandLine
 
     static readonly Option<int> RateOfMany = Number("--rate-many", 2000, "Messages a second that one producer puts by the hundreds. It waits while many are not handled yet.");
 
+    static readonly Option<int> Batches = Number("--batches", 1, "How many consumers take batches of a hundred: the more, the more messages a second.");
+
     static readonly Option<Standby> WithStandby = new("--standby")
     {
         Description = "Whether the server has a standby, for failovers: none, synchronous or asynchronous.",
@@ -46,7 +48,7 @@ static class CommandLine
         var root = new RootCommand(
             "Breaks whatever can break around a queue, and sees whether the books balance. For example: dotnet run --project test/Tpq.Chaos -- --kinds=kill-consumer,cut-at-commit --seconds=30")
         {
-            Seed, Rounds, Seconds, Gap, Rate, RateOfMany, WithStandby, Kinds, Record,
+            Seed, Rounds, Seconds, Gap, Rate, RateOfMany, Batches, WithStandby, Kinds, Record,
         };
         root.Subcommands.Add(ReportCommand());
         root.Subcommands.Add(WorkerCommand());
@@ -64,7 +66,8 @@ static class CommandLine
         }
         int seed = parse.GetValue(Seed) ?? Random.Shared.Next(), rounds = parse.GetValue(Rounds);
         Say($"seed {seed}");
-        var plan = new Plan(TimeSpan.FromSeconds(parse.GetValue(Seconds)), TimeSpan.FromMilliseconds(parse.GetValue(Gap)), parse.GetValue(Rate), parse.GetValue(RateOfMany));
+        var plan = new Plan(
+            TimeSpan.FromSeconds(parse.GetValue(Seconds)), TimeSpan.FromMilliseconds(parse.GetValue(Gap)), parse.GetValue(Rate), parse.GetValue(RateOfMany), parse.GetValue(Batches));
         var results = new List<RoundResult>();
         try
         {

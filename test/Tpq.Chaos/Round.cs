@@ -45,7 +45,7 @@ sealed class Round(World world, IReadOnlyList<Fault> faults, Plan plan, int seed
     void Start(Fleet fleet)
     {
         string proxied = world.Cluster.ThroughProxy;
-        foreach (string consumer in (string[])["held", "leased", "batch", "python"])
+        foreach (string consumer in (string[])["held", "leased", "python", .. Enumerable.Repeat("batch", plan.Batches)])
             fleet.Start(consumer, proxied);
         fleet.Start("put", proxied, plan.Rate);
         fleet.Start("put-many", proxied, plan.RateOfMany);
