@@ -42,7 +42,7 @@ public sealed class TpqLease : IAsyncDisposable
     /// <exception cref="TpqLeaseLostException">The lease was lost. The message is not removed.</exception>
     /// <exception cref="InvalidOperationException">It was settled or disposed already.</exception>
     /// <exception cref="TpqException">The server gave up waiting for its synchronous standby: the outcome is unknown.</exception>
-    /// <exception cref="NpgsqlException">The server reported an error, or the connection broke; in the latter case the outcome is unknown. The lease is as it was.</exception>
+    /// <exception cref="NpgsqlException">The server reported an error: the lease is as it was. Or the connection broke: the outcome is unknown.</exception>
     public Task CompleteAsync(CancellationToken cancellationToken = default) => _leases.CompleteAsync([_hold], cancellationToken);
 
     /// <summary>Removes the message in the caller's transaction: it and what the caller writes there commit together or not at all.</summary>
@@ -70,7 +70,7 @@ public sealed class TpqLease : IAsyncDisposable
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="delay"/> is negative.</exception>
     /// <exception cref="TpqLeaseLostException">The lease was lost; its loss was counted as the failure.</exception>
     /// <exception cref="InvalidOperationException">It was settled or disposed already.</exception>
-    /// <exception cref="NpgsqlException">The server reported an error, or the connection broke. The lease is as it was.</exception>
+    /// <exception cref="NpgsqlException">The server reported an error: the lease is as it was. Or the connection broke: the outcome is unknown.</exception>
     public Task RetryAsync(TimeSpan delay, string? error = null, CancellationToken cancellationToken = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(delay, TimeSpan.Zero);
@@ -83,7 +83,7 @@ public sealed class TpqLease : IAsyncDisposable
     /// <exception cref="TpqLeaseLostException">The lease was lost.</exception>
     /// <exception cref="InvalidOperationException">It was settled or disposed already.</exception>
     /// <exception cref="TpqException">There is no dead letter queue and it cannot be created. The lease is as it was.</exception>
-    /// <exception cref="NpgsqlException">The server reported an error, or the connection broke. The lease is as it was.</exception>
+    /// <exception cref="NpgsqlException">The server reported an error: the lease is as it was. Or the connection broke: the outcome is unknown.</exception>
     public Task DeadLetterAsync(string error, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(error);
