@@ -40,6 +40,16 @@ public sealed class RatesTests
     }
 
     [Fact]
+    public void TheFillerOfANewQueue_IsNoRate()
+    {
+        Add(0, 0, 0);
+        Add(2, 4000, 4000);
+        Assert.Null(_rates.Now("orders"));
+        Add(11, 4020, 4005);
+        Assert.Equal((20 / 9.0, 5 / 9.0), _rates.Now("orders"));
+    }
+
+    [Fact]
     public void WhatIsOlderThanTheWindow_AndWhatIsGone_IsForgotten()
     {
         for (int second = 0; second <= 120; second += 2)
