@@ -302,6 +302,22 @@ public sealed class LeaseTests(Server server) : DatabaseTest(server)
     }
 
     [Fact]
+    public async Task AHoldersCodeThatThrows_WhenHisLeaseIsLost_LeavesTheOthersTheirRenewal()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutManyAsync(["1", "2"], Token);
+        await using TpqLeaseBatch leases = await LeaseAsync(queue, 2, TimeSpan.FromSeconds(6));
+        using CancellationTokenRegistration _ = leases[0].Lost.Register(() => throw new InvalidDataException("his own"));
+        await ExecuteAsync($"UPDATE \"{Schema}\".tpq_orders_later SET lease = gen_random_uuid() WHERE id = {leases[0].Message.Id}");
+        await EventuallyAsync(() => Task.FromResult(leases[0].Lost.IsCancellationRequested), "the first is lost");
+        DateTime due = await DueAsync();
+        await EventuallyAsync(async () => await DueAsync() > due, "the second is renewed after that");
+        Assert.False(leases[1].Lost.IsCancellationRequested);
+
+        Task<DateTime> DueAsync() => ScalarAsync<DateTime>($"SELECT due_at FROM tpq_orders_later WHERE id = {leases[1].Message.Id}");
+    }
+
+    [Fact]
     public async Task TenThousandLeases_AreHeldOnAHandfulOfConnections()
     {
         TpqQueue queue = await NewQueueAsync();

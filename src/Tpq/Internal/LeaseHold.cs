@@ -31,6 +31,6 @@ sealed class LeaseHold(TpqMessage message, Guid lease, TimeSpan duration, long c
 
     public CancellationToken Lost => _lost.Token;
 
-    /// <summary>Tells its holder. Outside any lock, since that runs his code.</summary>
-    public void Lose() => _lost.Cancel();
+    /// <summary>Tells its holder. His code runs elsewhere: whoever tells him has other leases to renew, and it may block, or throw.</summary>
+    public void Lose() => _ = _lost.CancelAsync();
 }
