@@ -99,6 +99,23 @@ public sealed class ConsumerTroubleTests(Server server) : DatabaseTest(server)
     }
 
     [Fact]
+    public async Task OfABatch_ItIsAFailureToo_WhereTheLogWritesIt()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutManyAsync(["\"bad\"", "1"], Token);
+        var written = new FakeLogCollectorOptions { OutputSink = static _ => { }, OutputFormatter = static r => $"{r.Message} {r.Exception}" };
+        using ILoggerFactory loggers = LoggerFactory.Create(b => b.AddProvider(new FakeLoggerProvider(FakeLogCollector.Create(written))));
+        await using TpqClient client = NewClient("", loggers);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        Task consume = client.Queue("orders").ConsumeBatchesAsync(
+            2, (batch, _) => batch.Any(m => m.Json == "\"bad\"") ? throw new UnspeakableException() : Task.CompletedTask, Quick, stop.Token);
+        await EventuallyAsync(async () => consume.IsCompleted || await HasDiedAsync(), "it has died");
+        await stop.CancelAsync();
+        await consume;
+        Assert.Equal(0, await queue.CountAsync(Token));
+    }
+
+    [Fact]
     public void NoPause_StaysNone_HoweverOftenItIsDoubled() =>
         Assert.Equal(TimeSpan.Zero, Backoff.After(5000, new TpqConsumeOptions { Backoff = TimeSpan.Zero }));
 

@@ -65,7 +65,7 @@ sealed class BatchConsumer(TpqQueue queue, int max, Func<TpqBatch, CancellationT
         {
             clock.Stop();
             process?.Failed(e);
-            Fail(batch, e, clock, stop);
+            Fail(batch, Failures.Readable(e), clock, stop);
         }
     }
 
