@@ -37,6 +37,17 @@ public sealed class OverviewTests(Server server) : DatabaseTest(server)
     }
 
     [Fact]
+    public async Task WhatIsDueAfterTheLastDate_IsShownToo()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutManyAsync([new TpqPut("1") { Delay = TimeSpan.MaxValue }, new TpqPut("2") { DueAt = DateTimeOffset.MaxValue }], Token);
+        var reader = new MessageReader(Client, (await Reader.ReadAsync(Token)).Find("orders")!.Statistics, characters: 10);
+        List<ListedMessage> later = await reader.NotReadyAsync(10, Token);
+        Assert.Equal(["2", "1"], later.Select(m => m.Data));
+        Assert.NotNull(await reader.FindAsync(later[1].Id, Token));
+    }
+
+    [Fact]
     public async Task Read_LooksInEachRound_WhereThereAreFewQueues()
     {
         TpqQueue queue = await NewQueueAsync();
