@@ -43,6 +43,16 @@ public sealed class LaterTests(Server server) : DatabaseTest(server)
     }
 
     [Fact]
+    public async Task WhatIsDue_IsThere_InAPoolOfOneConnection()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutAsync(new TpqPut("1") { DueAt = DateTimeOffset.UnixEpoch }, Token);
+        await using TpqClient client = NewClient("Maximum Pool Size=1");
+        await using TpqDelivery? delivery = await client.Queue("orders").GetAsync(cancellationToken: Token);
+        Assert.Equal("1", delivery?.Message.Json);
+    }
+
+    [Fact]
     public async Task WhatWasDelayed_ResumesItsPlaceInLine()
     {
         TpqQueue queue = await NewQueueAsync();

@@ -136,9 +136,6 @@ sealed class Later(QueueState queue, TpqClient client)
     /// <returns>How many messages became ready.</returns>
     public async Task<long> BringAsync(CancellationToken cancellationToken)
     {
-        // The caller may hold the only connection.
-        if (client.MaxPoolSize == 1)
-            return 0;
         Task<long> asking;
         lock (_gate)
         {
@@ -348,7 +345,7 @@ sealed class Later(QueueState queue, TpqClient client)
             _resumed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         else
         {
-            _resumed.SetResult();
+            _resumed.TrySetResult();
             queue.Sleepers.WakeAll();
         }
         client.Logger.PausedOrResumed(isPaused ? "paused" : "resumed", queue.Name.Queue);

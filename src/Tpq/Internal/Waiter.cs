@@ -87,7 +87,8 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true, 
     {
         long start = client.Time.GetTimestamp();
         TimeSpan pause = TimeSpan.Zero;
-        bool hasBrought = !hearsRings;
+        // Who looks in a transaction of the caller's may hold the only connection.
+        bool hasBrought = !hearsRings || !survive && client.MaxPoolSize == 1;
         while (true)
         {
             TimeSpan left = wait == Timeout.InfiniteTimeSpan ? TimeSpan.MaxValue : wait - client.Time.GetElapsedTime(start);

@@ -21,8 +21,8 @@ static class Workers
         using CancellationTokenRegistration registration = stopping.Token.UnsafeRegister(_ => graceIsOver.CancelAfter(grace), null);
         string names = string.Join(", ", queues.Select(static q => q.Name.Queue));
         client.Logger.ConsumerStarted(names);
-        // A queue may be paused, and it is not to be found out after the first message.
-        foreach (QueueState queue in queues)
+        // A queue may be paused, and it is not to be found out after the first message. But another consumer may hold the only connection.
+        foreach (QueueState queue in client.MaxPoolSize > 1 ? queues : [])
             await ((Task)queue.Later.BringAsync(stop)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         Task[] workers = [.. Enumerable.Range(0, count).Select(_ => WorkAsync())];
         await Task.WhenAll(workers).ConfigureAwait(false);
