@@ -55,7 +55,7 @@ public sealed class TpqMessage
     internal bool IsSuspect { get; init; }
 
     /// <summary>What <see cref="Deserialize"/> threw last: an error that no retry mends.</summary>
-    internal JsonException? DeserializeError { get; set; }
+    internal Exception? DeserializeError { get; set; }
 
     internal TpqMessage With(int attempts) =>
         new(Queue, Id, Utf8Json) { Attempts = attempts, EnqueuedAt = EnqueuedAt, Utf8Headers = Utf8Headers, DeserializeError = DeserializeError };
@@ -66,13 +66,14 @@ public sealed class TpqMessage
     /// <exception cref="JsonException">
     /// The payload does not fit the type. A handler that lets it out has its message dead-lettered at once: no retry mends it.
     /// </exception>
+    /// <exception cref="NotSupportedException">The payload does not say which of several types it is, or the type cannot be read at all. As above.</exception>
     public T? Deserialize<T>(JsonTypeInfo<T> type)
     {
         try
         {
             return JsonSerializer.Deserialize(Utf8Json.Span, type);
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or NotSupportedException)
         {
             DeserializeError = e;
             throw;

@@ -108,6 +108,42 @@ public sealed class ConsumeFailureTests(Server server) : DatabaseTest(server)
     }
 
     [Fact]
+    public async Task APayloadThatDoesNotSayOfWhichTypeItIs_DiesAtOnce()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutAsync("{}", Token);
+        await ConsumeAsync(queue, delivery =>
+        {
+            delivery.Message.Deserialize(TestJson.Default.Change);
+            return Task.CompletedTask;
+        }, () => HasDiedAsync(queue));
+        await using TpqDelivery dead = (await Client.Queue("orders_dead").GetAsync(cancellationToken: Token))!;
+        Assert.Equal("1", dead.Message.Headers["tpq-attempts"]);
+    }
+
+    [Fact]
+    public async Task ADeadLetter_TellsWhatIsBehindTheException()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutAsync("1", Token);
+        await ConsumeAsync(queue, _ => throw new InvalidOperationException("See inside.", new InvalidDataException("rotten", new IOException("wet"))),
+            () => HasDiedAsync(queue), new TpqConsumeOptions { MaxAttempts = 1 });
+        await using TpqDelivery dead = (await Client.Queue("orders_dead").GetAsync(cancellationToken: Token))!;
+        Assert.Equal("System.InvalidOperationException: See inside. ---> System.IO.InvalidDataException: rotten ---> System.IO.IOException: wet", dead.Message.Headers["tpq-error"]);
+    }
+
+    [Fact]
+    public async Task AHandlerThatHasItTriedAgainWithoutAWord_IsNotSaidToHaveDied()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutAsync("1", Token);
+        await ConsumeAsync(queue, delivery => delivery.RetryAsync(TimeSpan.Zero, cancellationToken: Token), () => HasDiedAsync(queue), new TpqConsumeOptions { MaxAttempts = 2 });
+        Assert.Equal([0, 1], _seen.Select(s => s.Attempts));
+        await using TpqDelivery dead = (await Client.Queue("orders_dead").GetAsync(cancellationToken: Token))!;
+        Assert.EndsWith("or its handler had it tried again without a word.", dead.Message.Headers["tpq-error"]);
+    }
+
+    [Fact]
     public async Task AJsonExceptionOfTheHandlersOwn_IsAFailureAsAnyOther()
     {
         TpqQueue queue = await NewQueueAsync();

@@ -30,6 +30,34 @@ public sealed class SuspectTests(Server server) : DatabaseTest(server)
     }
 
     [Fact]
+    public async Task AMessageThatWasRedriven_DoesNotDieOfItsFormerError()
+    {
+        TpqQueue queue = await NewQueueAsync(), deadLetters = Client.Queue("orders_dead");
+        await queue.PutAsync("1", Token);
+        await using (TpqDelivery delivery = (await queue.GetAsync(cancellationToken: Token))!)
+            await delivery.DeadLetterAsync("mended since", Token);
+        Assert.Equal(1, await deadLetters.MoveToAsync(queue, cancellationToken: Token));
+        await ConsumeAsync(queue, async delivery =>
+        {
+            Assert.Equal("mended since", delivery.Message.Headers["tpq-error"]);
+            await ExecuteAsync($"SELECT pg_terminate_backend({delivery.Connection.ProcessID}, 10000)");
+            await ExecuteAsync(delivery.Connection, "SELECT 1");
+        }, async () => await deadLetters.CountAsync(Token) == 1);
+        Assert.Contains("No delivery came to an end", (await deadLetters.PeekAsync(1, Token))[0].Message.Headers["tpq-error"]);
+        // What it tells in its new life counts again.
+        await deadLetters.MoveToAsync(queue, cancellationToken: Token);
+        int deliveries = 0;
+        await ConsumeAsync(queue, async delivery =>
+        {
+            if (deliveries++ == 0)
+                throw new InvalidDataException("new");
+            await ExecuteAsync($"SELECT pg_terminate_backend({delivery.Connection.ProcessID}, 10000)");
+            await ExecuteAsync(delivery.Connection, "SELECT 1");
+        }, async () => await deadLetters.CountAsync(Token) == 1);
+        Assert.Equal("System.IO.InvalidDataException: new", (await deadLetters.PeekAsync(1, Token))[0].Message.Headers["tpq-error"]);
+    }
+
+    [Fact]
     public async Task EachFreshProcess_CountsTheDeathOfTheOneBefore()
     {
         TpqQueue queue = await NewQueueAsync();

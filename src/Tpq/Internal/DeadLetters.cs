@@ -14,10 +14,13 @@ static class DeadLetters
 {
     public const string Suffix = "_dead";
 
+    /// <summary>The header with the time of death. It goes when the message fails anew: what it tells then is of this life.</summary>
+    public const string DiedAt = "tpq-died-at";
+
     /// <summary>An error is told in at most so many characters.</summary>
     const int LongestError = 4000;
 
-    static readonly string[] Names = ["tpq-queue", "tpq-id", "tpq-attempts", "tpq-error", "tpq-died-at"];
+    static readonly string[] Names = ["tpq-queue", "tpq-id", "tpq-attempts", "tpq-error", DiedAt];
 
     /// <summary>Makes sure that there is a dead letter queue for what lies in the queue that <paramref name="connection"/> has in hand.</summary>
     /// <exception cref="TpqException">There is none and there can be none.</exception>
@@ -65,7 +68,7 @@ static class DeadLetters
             writer.WriteString("tpq-attempts", attempts.ToString(CultureInfo.InvariantCulture));
             writer.WriteString("tpq-error", Told(error));
         }
-        return Encoding.UTF8.GetString(buffer.WrittenSpan) + ",\"tpq-died-at\":";
+        return Encoding.UTF8.GetString(buffer.WrittenSpan) + $",\"{DiedAt}\":";
     }
 
     /// <summary>The headers of a message that is to be tried again, with the last error among them.</summary>
@@ -77,7 +80,7 @@ static class DeadLetters
         using (var writer = new Utf8JsonWriter(buffer))
         {
             writer.WriteStartObject();
-            HeadersJson.CopyTo(writer, headers, except: ["tpq-error"]);
+            HeadersJson.CopyTo(writer, headers, except: ["tpq-error", DiedAt]);
             writer.WriteString("tpq-error", Told(error));
             writer.WriteEndObject();
         }

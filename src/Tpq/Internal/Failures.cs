@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 
@@ -43,7 +42,7 @@ sealed class Failures(TpqClient client, TpqConsumeOptions options)
         try
         {
             _ = error.ToString();
-            _ = error.Message;
+            _ = Told(error);
             return error;
         }
         catch (Exception e)
@@ -62,8 +61,8 @@ sealed class Failures(TpqClient client, TpqConsumeOptions options)
         TpqMessage message, Exception error, bool hasTimedOut, Func<TimeSpan, string?, Task<bool>> retry, Func<string, Task<bool>> die)
     {
         int attempt = message.Attempts + 1;
-        string reason = hasTimedOut ? $"The handler was not done within {options.HandlerTimeout}." : $"{error.GetType()}: {error.Message}";
-        bool isUnreadable = error is JsonException && ReferenceEquals(error, message.DeserializeError);
+        string reason = hasTimedOut ? $"The handler was not done within {options.HandlerTimeout}." : Told(error);
+        bool isUnreadable = ReferenceEquals(error, message.DeserializeError);
         try
         {
             if ((attempt >= _maxAttempts || isUnreadable) && await DieAsync(message, error, attempt, reason, die).ConfigureAwait(false))
@@ -83,8 +82,9 @@ sealed class Failures(TpqClient client, TpqConsumeOptions options)
     /// <summary>It has been delivered as often as it may, and died or was given up each time.</summary>
     public async Task SettleDoomedAsync(TpqMessage message, Func<TimeSpan, string?, Task<bool>> retry, Func<string, Task<bool>> die)
     {
-        string reason = message.Headers.TryGetValue("tpq-error", out string? last) ? last
-            : "No delivery came to an end: its process, its connection or its lease was lost each time.";
+        // Of a message that was redriven, and has told nothing since, the error is that of an earlier death.
+        string reason = message.Headers.TryGetValue("tpq-error", out string? last) && !message.Headers.ContainsKey(DeadLetters.DiedAt) ? last
+            : "No delivery came to an end, or told why not: its process, its connection or its lease was lost, or its handler had it tried again without a word.";
         try
         {
             if (!await DieAsync(message, error: null, message.Attempts, reason, die).ConfigureAwait(false))
@@ -95,6 +95,15 @@ sealed class Failures(TpqClient client, TpqConsumeOptions options)
             Lengthen();
             client.Logger.NotSettled(e, message.Queue, message.Id, reason, _pause);
         }
+    }
+
+    /// <summary>With what is behind it: EF Core, for one, says only that there is something.</summary>
+    static string Told(Exception error)
+    {
+        string told = $"{error.GetType()}: {error.Message}";
+        for (Exception? inner = error.InnerException; inner is not null; inner = inner.InnerException)
+            told += $" ---> {inner.GetType()}: {inner.Message}";
+        return told;
     }
 
     async Task<bool> DieAsync(TpqMessage message, Exception? error, int attempts, string reason, Func<string, Task<bool>> die)
