@@ -35,6 +35,14 @@ public sealed class FollowTests(Server server) : CommandTest(server)
         Assert.Equal("1 0\n", (await RunAsync("consume", "orders", "--exec=echo $(cat) $TPQ_ATTEMPTS")).With(0).Output);
     }
 
+    [Fact]
+    public async Task AFirstPause_OfMoreThanAQuarterOfAnHour_IsKept()
+    {
+        await NewQueueAsync("orders", "1");
+        Ended ended = (await RunAsync("consume", "orders", "--follow", "--wait=none", "--backoff=2h", "--exec=exit 9")).With(1);
+        Assert.Matches("is tried again in (1h|2h)", ended.Error);
+    }
+
     [Theory]
     [InlineData]
     [InlineData("--lease=30s")]

@@ -60,6 +60,15 @@ public sealed class ManageTests(Server server) : CommandTest(server)
         Assert.False(await Client.Queue("orders").ExistsAsync(Token));
     }
 
+    [Fact]
+    public async Task Drop_TellsOfWhatIsNotReadyToo()
+    {
+        TpqQueue queue = await NewQueueAsync("orders", "1", "2", "3");
+        await queue.PutAsync(new TpqPut("4") { Delay = TimeSpan.FromHours(1) }, Token);
+        await using TpqLeaseBatch leases = (await queue.LeaseAsync(2, TimeSpan.FromMinutes(1), cancellationToken: Token))!;
+        Assert.StartsWith("Drop queue \"orders\" with 1 message, and 3 for later or leased, from database ", (await RunAsync("drop", "orders")).With(2).Error);
+    }
+
     [Theory]
     [InlineData("id bigint PRIMARY KEY, other int")]
     [InlineData("id bigint PRIMARY KEY, data json) PARTITION BY RANGE (id")]

@@ -35,7 +35,7 @@ static class ConsumeCommand
         "With --follow and a command: a message whose command has failed N times goes to the queue <queue>_dead. Default: 5.");
 
     static readonly Option<TimeSpan?> Backoff = Duration.Option("--backoff",
-        $"With --follow and a command: how long a message is left alone after its command has failed, twice as long each time: {Duration.Forms}. Default: 1s, at most 15m.", most: TimeSpan.FromDays(24));
+        $"With --follow and a command: how long a message is left alone after its command has failed, twice as long each time: {Duration.Forms}. Default: 1s, doubled up to 15m.", most: TimeSpan.FromDays(24));
 
     static readonly Option<TimeSpan?> Lease = Duration.Option("--lease",
         "With --follow and a command: lease the message, for long work and many at once, so that no connection is held; it is renewed while the command runs.",
@@ -122,6 +122,8 @@ static class ConsumeCommand
         options.Concurrency = parse.GetValue(Concurrency) ?? options.Concurrency;
         options.MaxAttempts = parse.GetValue(MaxAttempts) ?? options.MaxAttempts;
         options.Backoff = parse.GetValue(Backoff) ?? options.Backoff;
+        if (options.MaxBackoff < options.Backoff)
+            options.MaxBackoff = options.Backoff;
         options.LeaseDuration = parse.GetValue(Lease) ?? options.LeaseDuration;
         return options;
     }

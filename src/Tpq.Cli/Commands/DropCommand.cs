@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Tpq.Internal.Overview;
 
 namespace Tpq.Cli.Commands;
 
@@ -12,8 +13,7 @@ static class DropCommand
         var command = new Verb("drop", "Drop a queue with all its messages. Asks first.", "tpq drop orders --yes") { Queue, Yes };
         command.OnQueue(Queue, "drop", async (parse, session, queue, cancellationToken) =>
         {
-            long count = await queue.CountAsync(cancellationToken);
-            string what = $"queue {Display.Quote(queue.Name)} with {Display.Messages(count)} from database {Display.Quote(session.Database)}";
+            string what = $"queue {Display.Quote(queue.Name)} with {await ContentsAsync(session, queue, cancellationToken)} from database {Display.Quote(session.Database)}";
             if (!await Confirmation.IsGivenAsync($"Drop {what}?", parse.GetValue(Yes), cancellationToken))
             {
                 session.Say("Nothing was dropped.");
@@ -24,5 +24,13 @@ static class DropCommand
             return ExitCode.Done;
         });
         return command;
+    }
+
+    static async Task<string> ContentsAsync(Session session, TpqQueue queue, CancellationToken cancellationToken)
+    {
+        string ready = Display.Messages(await queue.CountAsync(cancellationToken));
+        QueueOverview? seen = (await new OverviewReader(session.Client, name => name == queue.Name).ReadAsync(cancellationToken)).Find(queue.Name);
+        long notReady = (seen?.Delayed?.Count ?? 0) + (seen?.Leased?.Count ?? 0);
+        return notReady == 0 ? ready : $"{ready}, and {Display.Count(notReady)} for later or leased,";
     }
 }
