@@ -115,6 +115,27 @@ public sealed class ConsumerTroubleTests(Server server) : DatabaseTest(server)
         Assert.Equal(0, await queue.CountAsync(Token));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task AHandlersCodeThatThrows_WhenItsTimeIsOver_EndsNothingElse(bool leased)
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutAsync("1", Token);
+        var options = new TpqConsumeOptions { MaxAttempts = 1, HandlerTimeout = TimeSpan.FromMilliseconds(50) };
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        Task consume = leased ? queue.ConsumeLeasedAsync((_, token) => HandleAsync(token), options, stop.Token) : queue.ConsumeAsync((_, token) => HandleAsync(token), options, stop.Token);
+        await EventuallyAsync(async () => consume.IsCompleted || await HasDiedAsync(), "it has died");
+        await stop.CancelAsync();
+        await consume;
+
+        static async Task HandleAsync(CancellationToken token)
+        {
+            using CancellationTokenRegistration _ = token.Register(static () => throw new InvalidDataException("its own"));
+            await Task.Delay(Timeout.Infinite, token);
+        }
+    }
+
     [Fact]
     public void NoPause_StaysNone_HoweverOftenItIsDoubled() =>
         Assert.Equal(TimeSpan.Zero, Backoff.After(5000, new TpqConsumeOptions { Backoff = TimeSpan.Zero }));

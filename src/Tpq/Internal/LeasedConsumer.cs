@@ -88,7 +88,8 @@ sealed class LeasedConsumer(TpqQueue queue, Func<TpqLease, CancellationToken, Ta
             return;
         }
         using var time = new CancellationTokenSource(options.HandlerTimeout, _client.Time);
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(graceIsOver, lease.Lost, time.Token);
+        using var end = new CancellationTokenSource();
+        using CancellationTokenRegistration atTheEnd = HandlerClock.Cancel(end, graceIsOver), whenLost = HandlerClock.Cancel(end, lease.Lost), inTime = HandlerClock.Cancel(end, time.Token);
         using Operation? process = Operation.BeginProcess(queue.State, lease.Message);
         try
         {
