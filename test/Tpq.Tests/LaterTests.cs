@@ -149,6 +149,10 @@ public sealed class LaterTests(Server server) : DatabaseTest(server)
         Assert.True(await queue.DeleteAsync(id, Token));
         Assert.False(await queue.DeleteAsync(id, Token));
         Assert.Equal(0, await LaterAsync());
+        // The row that says so is no message.
+        await queue.PauseAsync(Token);
+        Assert.False(await queue.DeleteAsync(Later.PauseId, Token));
+        Assert.Equal(1, await LaterAsync());
     }
 
     [Fact]

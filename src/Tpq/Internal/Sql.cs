@@ -233,7 +233,7 @@ sealed class Sql(QueueName name)
 
     /// <summary>Cancels what is not ready, unless it is leased or being moved. Locks: the row, if it is nobody's. Index: the primary key.</summary>
     public string DeleteLater => field ??=
-        $"DELETE FROM {name.Later} WHERE id = (SELECT id FROM {name.Later} WHERE id = $1 AND lease IS NULL FOR UPDATE SKIP LOCKED)";
+        $"DELETE FROM {name.Later} WHERE id = (SELECT id FROM {name.Later} WHERE id = $1 AND id <> {Later.PauseId} AND lease IS NULL FOR UPDATE SKIP LOCKED)";
 
     /// <summary>Locks: the row taken, until the transaction ends. Index: the primary key, from behind $1, which <see cref="Head"/> chooses.</summary>
     public string Take => field ??= $"DELETE FROM {_table} WHERE id = ({Scan("$1", "1")}) RETURNING *";
