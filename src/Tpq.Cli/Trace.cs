@@ -9,6 +9,9 @@ static class Trace
 {
     const string ParentVariable = "TRACEPARENT", StateVariable = "TRACESTATE";
 
+    /// <summary>No more of a state is passed on: the system starts no command with a long variable. W3C asks for 512 characters.</summary>
+    const int LongestState = 4096;
+
     /// <summary>Headers for what is put; null where there is no trace, or the queue's messages have no headers.</summary>
     public static async Task<IReadOnlyDictionary<string, string>?> HeadersAsync(TpqQueue queue, CancellationToken cancellationToken)
     {
@@ -29,7 +32,7 @@ static class Trace
         if (TraceContext.Of(message) == default)
             return;
         environment[ParentVariable] = message.Headers[TraceContext.TraceParent];
-        if (message.Headers.TryGetValue(TraceContext.TraceState, out string? state))
+        if (message.Headers.TryGetValue(TraceContext.TraceState, out string? state) && state.Length <= LongestState)
             environment[StateVariable] = state;
     }
 }

@@ -73,6 +73,28 @@ public sealed class AccessTests(Server server) : DashboardTest(server)
         Assert.Equal(HttpStatusCode.OK, await StatusOfAsync("", "Host", host));
     }
 
+    /// <summary>A page from elsewhere has it asked by a browser of this machine, and an application that allows every origin would let it read the answer.</summary>
+    [Theory]
+    [InlineData("cross-site", "cors")]
+    [InlineData("cross-site", "no-cors")]
+    [InlineData("same-site", "cors")]
+    public async Task AnotherSitesPage_IsNotAnswered(string site, string mode)
+    {
+        await StartAsync(allowWrites: true);
+        foreach (string path in Paths)
+            Assert.Equal(HttpStatusCode.Forbidden, await StatusOfAsync(path, "Sec-Fetch-Site", site, "Sec-Fetch-Mode", mode));
+    }
+
+    [Theory]
+    [InlineData("same-origin", "cors")]
+    [InlineData("none", "navigate")]
+    [InlineData("cross-site", "navigate")]
+    public async Task ItsOwnPage_AndALinkToIt_AreAnswered(string site, string mode)
+    {
+        await StartAsync();
+        Assert.Equal(HttpStatusCode.OK, await StatusOfAsync("", "Sec-Fetch-Site", site, "Sec-Fetch-Mode", mode));
+    }
+
     /// <summary>A middleware that believes a header makes a request of 127.0.0.1 of it, or one of another address.</summary>
     [Fact]
     public async Task WithForwardedHeaders_NobodyBecomesLocal()

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 using Tpq.AspNetCore.Tests.Fixtures;
 using Tpq.Internal;
 
@@ -134,6 +135,31 @@ public sealed class EndpointTests(Server server) : DashboardTest(server)
         Assert.Equal(0, (await PostAsync("api/move", new { queue = "orders", target = "other", id = held.Message.Id })).GetProperty("count").GetInt64());
         Assert.Equal(0, (await PostAsync("api/move", new { queue = "orders", target = "other" })).GetProperty("count").GetInt64());
         await PostAsync("api/move", new { queue = "orders", target = "orders" }, HttpStatusCode.Conflict);
+    }
+
+    [Fact]
+    public async Task WhatKeepsAQueueFromBeingRead_IsTold()
+    {
+        await NewQueueAsync("orders", "1");
+        await StartAsync();
+        await GetAsync("api/messages?queue=orders");
+        await using NpgsqlConnection connection = await Server.Admin.OpenConnectionAsync(Token);
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(Token);
+        await using (var command = new NpgsqlCommand($"LOCK TABLE {Schema}.tpq_orders IN ACCESS EXCLUSIVE MODE", connection))
+            await command.ExecuteNonQueryAsync(Token);
+        using HttpResponseMessage response = await Http.GetAsync("api/messages?queue=orders", Token);
+        Assert.Contains("the queue is locked", (await ReadAsync(response, HttpStatusCode.ServiceUnavailable)).GetProperty("error").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AWriteToAServerThatOnlyReads_IsTold()
+    {
+        await NewQueueAsync();
+        await using var client = new TpqClient(
+            $"{ConnectionUrl.Parse(Server.Url, "TPQ_TEST_URL").ConnectionString};Options=-c default_transaction_read_only=on", new TpqClientOptions { Schema = Schema });
+        await StartAsync(allowWrites: true, client: client);
+        JsonElement answer = await PostAsync("api/put", new { queue = "orders", json = "1" }, HttpStatusCode.Conflict);
+        Assert.Contains("only reads", answer.GetProperty("error").GetString(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -26,6 +26,16 @@ public sealed class HandlerTests(Server server) : CommandTest(server)
         Assert.Equal($"1 {Trace} a=b\n2\n", ended.Output);
     }
 
+    /// <summary>The system would refuse to start the command, each time.</summary>
+    [Fact]
+    public async Task AStateThatIsTooLong_IsNotPassedOn()
+    {
+        const string Trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        await NewQueueAsync("orders");
+        await Client.Queue("orders").PutAsync(new TpqPut("1") { Headers = new Dictionary<string, string> { ["traceparent"] = Trace, ["tracestate"] = $"a={new string('b', 200_000)}" } }, Token);
+        Assert.Equal($"1 {Trace}\n", (await RunAsync("consume", "orders", "--exec=echo $(cat) $TRACEPARENT $TRACESTATE")).With(0).Output);
+    }
+
     [Fact]
     public async Task ATrace_IsLeftOut_WhereTheQueueIsThePythonTpqs()
     {

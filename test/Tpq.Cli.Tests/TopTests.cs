@@ -68,5 +68,30 @@ public sealed class TopTests(Server server) : CommandTest(server)
     public async Task Stats_NamesAQueueThatIsMissing() =>
         Assert.Contains("nowhere", (await RunAsync("stats", "nowhere")).With(3).Error, StringComparison.Ordinal);
 
+    [Fact]
+    public async Task Stats_SteersNoTerminal()
+    {
+        await NewQueueAsync("odd\u001b[31m");
+        Assert.StartsWith("of the queue odd\\u001b[31m\n", (await RunAsync("stats", "odd\u001b[31m")).With(0).Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>A producer may count the queue, and not read it: to be told to create it would lead him astray.</summary>
+    [Fact]
+    public async Task Stats_SaysThatTheRoleMayNotRead()
+    {
+        string role = $"{Schema}_role";
+        await NewQueueAsync("orders", "1");
+        await ExecuteAsync($"CREATE ROLE {role} LOGIN PASSWORD 'geheim'; GRANT USAGE ON SCHEMA {Schema} TO {role}; GRANT INSERT (data), SELECT (id) ON {Schema}.tpq_orders TO {role}");
+        try
+        {
+            string error = (await RunAsync("stats", "orders", $"--url={Server.UrlFor(role, "geheim")}")).With(3).Error;
+            Assert.Contains("permission denied for table tpq_orders (42501)", error, StringComparison.Ordinal);
+        }
+        finally
+        {
+            await ExecuteAsync($"DROP OWNED BY {role}; DROP ROLE {role}");
+        }
+    }
+
     static string Squeezed(string line) => Regex.Replace(line.Trim(), " +", " ");
 }

@@ -36,6 +36,34 @@ public sealed class HostileTests(Server server, Chromium chromium) : BrowserTest
         Assert.True(id > 0);
     }
 
+    /// <summary>What was put with SQL has headers that no client writes.</summary>
+    [Fact]
+    public async Task HeadersThatAreNoText_AreShown()
+    {
+        await NewQueueAsync();
+        await NewQueueAsync("orders_dead");
+        string[] headers = ["""{"tpq-error": 5, "tpq-died-at": "x", "tpq-attempts": [1]}""", """{"tpq-error": {"a": null}, "__proto__": true}""", "7", "[1]", "null"];
+        foreach (string json in headers)
+            await ExecuteAsync($"INSERT INTO {Schema}.tpq_orders_dead (data, headers) VALUES ('1', '{json}')");
+        await OpenAsync("#/queue/orders/dead");
+        ILocator errors = Page.Locator("table[aria-label=Messages] tbody .error-text");
+        await Expect(errors).ToHaveTextAsync(["5", "{\"a\":null}", "–", "–", "–"]);
+        await Page.Locator("table[aria-label=Messages] tbody button").Nth(1).ClickAsync();
+        await Expect(Page.Locator("dialog .facts")).ToContainTextAsync("__proto__");
+        Assert.Empty(Complaints);
+    }
+
+    [Theory]
+    [InlineData("constructor")]
+    [InlineData("nothing")]
+    public async Task APartThatIsNotThere_IsTheFirst(string part)
+    {
+        await NewQueueAsync("orders", "1");
+        await OpenAsync($"#/queue/orders/{part}");
+        await Expect(Page.Locator("table[aria-label=Messages] tbody tr")).ToHaveCountAsync(1);
+        Assert.Empty(Complaints);
+    }
+
     /// <summary>And if some text did become markup: the policy of the page lets nothing of it run.</summary>
     [Fact]
     public async Task ThePolicy_RefusesWhatIsNotTheDashboards()

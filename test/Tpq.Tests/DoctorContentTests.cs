@@ -23,6 +23,21 @@ public sealed class DoctorContentTests(DoctorServer server) : DoctorTest(server)
         await FoundAsync("no-consumer", Severity.Warning);
     }
 
+    [Theory]
+    [InlineData("-infinity", true)]
+    [InlineData("4000-01-01 BC", true)]
+    [InlineData("290000-01-01", false)]
+    [InlineData("infinity", false)]
+    public async Task ATimeThatDotNetDoesNotKnow_IsLongAgoOrNotYet(string time, bool isLongAgo)
+    {
+        await NewQueueAsync();
+        await ExecuteAsync($"INSERT INTO tpq_orders (data, enqueued_at) VALUES ('1', '{time}')");
+        if (isLongAgo)
+            await FoundAsync("no-consumer", Severity.Warning);
+        else
+            Assert.Empty(await ExamineAsync());
+    }
+
     [Fact]
     public async Task AQueueAtWhichSomebodySleeps_IsConsumed()
     {

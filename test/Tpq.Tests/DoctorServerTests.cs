@@ -145,6 +145,19 @@ public sealed class DoctorServerTests(DoctorServer server) : DoctorTest(server)
         await MendsAsync(await FoundAsync("timeout", Severity.Warning));
     }
 
+    /// <summary>What the command line says goes before ALTER SYSTEM, so that would mend nothing.</summary>
+    [Fact]
+    public async Task ASettingOfTheCommandLine_IsMendedThere()
+    {
+        await using NpgsqlConnection connection = await OpenAsync();
+        await using var command = new NpgsqlCommand(
+            "SELECT 'fsync' AS name, 'off' AS value, 'command line' AS source, 'sighup' AS context, 'r' AS role, 'd' AS database", connection);
+        await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(Token);
+        Assert.True(await reader.ReadAsync(Token));
+        Finding finding = Assert.Single(ServerSettings.All).Find(new Row(reader), new Scope(null, "tpq_", TimeProvider.System, Limits))!;
+        Assert.Equal("Take fsync out of the server's command line, and restart the server.", finding.Remedy);
+    }
+
     [Fact]
     public async Task ASettingOfTheConnection_IsFound()
     {

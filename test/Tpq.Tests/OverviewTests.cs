@@ -149,6 +149,28 @@ public sealed class OverviewTests(Server server) : DatabaseTest(server)
         await EventuallyAsync(async () => (await Reader.ReadAsync(Token)).Find("q000")!.Ready == Exactly(1), "a look into what has changed");
     }
 
+    /// <summary>Whoever may put with a delay may write any time into the companion, which moves it into the queue.</summary>
+    [Theory]
+    [InlineData("-infinity")]
+    [InlineData("4000-01-01 BC")]
+    [InlineData("10000-01-01")]
+    [InlineData("infinity")]
+    public async Task ATimeThatDotNetDoesNotKnow_HidesNoQueue(string time)
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await ExecuteAsync($"INSERT INTO \"{Schema}\".tpq_orders (id, data, enqueued_at) VALUES (1, '1', '{time}')");
+        await ExecuteAsync($"INSERT INTO \"{Schema}\".tpq_orders_later (id, data, enqueued_at, attempts, due_at, lease) VALUES (2, '2', '{time}', 0, 'infinity', gen_random_uuid())");
+        QueueOverview overview = (await Reader.ReadAsync(Token)).Find("orders")!;
+        Assert.Equal((Exactly(1), Exactly(1)), (overview.Ready, overview.Leased!.Value));
+        Assert.NotNull(overview.Oldest);
+        Assert.NotNull(Assert.Single(await Client.ListAsync(Token)).Oldest);
+        var reader = new MessageReader(Client, overview.Statistics, 10);
+        Assert.Equal("1", Assert.Single(await reader.ReadyAsync(null, 9, Token)).Data);
+        Assert.Equal("2", Assert.Single(await reader.NotReadyAsync(9, Token)).Data);
+        Assert.NotNull((await HeldReader.ReadAsync(Client, overview.Statistics, Token)).Messages.Single().EnqueuedAt);
+        Assert.True(await queue.DeleteAsync(1, Token));
+    }
+
     [Fact]
     public async Task Held_TellsByWhom_AndSinceWhen()
     {

@@ -89,7 +89,7 @@ export async function move(name, part) {
   let moved = 0;
   const done = await ask({
     title: `Move messages of ${name}`, text: 'From the front of the line to the end of the other one, under new ids. What is in hand stays.', action: 'Move',
-    fields: [targetField(name), { name: 'max', label: 'How many', kind: 'number', placeholder: 'all', hint: 'Empty: all.' }],
+    fields: [targetField(name), { name: 'max', label: 'How many', kind: 'number', placeholder: 'all', hint: 'Empty: all.', min: 1 }],
     act: async values => {
       moved = (await write('move', { queue: name, target: values.target, ...values.max && { max: Math.trunc(Number(values.max)) } })).count;
     },

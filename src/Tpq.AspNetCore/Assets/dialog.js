@@ -3,7 +3,7 @@
 import { h } from './dom.js';
 
 /**
- * Resolves to the form's values, or null where it was cancelled. Fields: [{ name, label, kind, value, hint, required, options }].
+ * Resolves to the form's values, or null where it was cancelled. Fields: [{ name, label, kind, value, hint, required, options, min }].
  * act(values) is tried before it closes; its error is shown and the dialog stays.
  */
 export function ask({ title, text, fields = [], action, isDangerous = false, act }) {
@@ -40,14 +40,14 @@ export function ask({ title, text, fields = [], action, isDangerous = false, act
   });
 }
 
-function field({ name, label, kind = 'text', value = '', hint, required = false, options, placeholder }) {
+function field({ name, label, kind = 'text', value = '', hint, required = false, options, placeholder, min = 0 }) {
   const attributes = { name, id: `field-${name}`, required, placeholder, 'aria-describedby': hint ? `hint-${name}` : null, autocomplete: 'off', spellcheck: 'false' };
   let input;
   if (kind === 'area') {
     input = h('textarea', { ...attributes, rows: 8 });
     input.value = value;
   } else {
-    input = h('input', { ...attributes, type: kind, value, list: options ? `list-${name}` : null, min: kind === 'number' ? 0 : null, step: kind === 'number' ? 'any' : null });
+    input = h('input', { ...attributes, type: kind, value, list: options ? `list-${name}` : null, min: kind === 'number' ? min : null, step: kind === 'number' ? 'any' : null });
   }
   return h('label', { class: 'field', for: attributes.id }, h('span', null, label), input,
     options && h('datalist', { id: `list-${name}` }, options.map(o => h('option', { value: o }))), hint && h('small', { id: `hint-${name}` }, hint));

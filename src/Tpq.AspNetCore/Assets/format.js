@@ -32,7 +32,8 @@ export function duration(seconds) {
 
 /** The age at a time in milliseconds; the server's clock, so that another one here does not matter. */
 export function age(time, now) {
-  return time ? duration((now - Date.parse(time)) / 1000) : '–';
+  const at = Date.parse(time ?? '');
+  return Number.isNaN(at) ? '–' : duration((now - at) / 1000);
 }
 
 export function until(time, now) {

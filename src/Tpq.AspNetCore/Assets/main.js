@@ -12,7 +12,7 @@ let page = null;
 function route() {
   const [kind, name, tab] = location.hash.replace(/^#\//, '').split('/');
   if (kind === 'doctor') return doctorPage;
-  return kind === 'queue' && name ? () => queuePage(decode(name), tab || undefined) : overviewPage;
+  return kind === 'queue' && name ? () => queuePage(decode(name), tab) : overviewPage;
 }
 
 function decode(name) {

@@ -13,9 +13,11 @@ export function deathOf(message) {
   return { error: headers['tpq-error'], attempts: headers['tpq-attempts'], queue: headers['tpq-queue'], id: headers['tpq-id'], diedAt: headers['tpq-died-at'] };
 }
 
+/** By name, as text: what was put with SQL may be anything. */
 export function headersOf(message) {
   try {
-    return JSON.parse(message.headers ?? '{}') ?? {};
+    const headers = Object.entries(JSON.parse(message.headers ?? '{}') ?? {});
+    return Object.fromEntries(headers.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]));
   } catch {
     return {};
   }
@@ -89,7 +91,7 @@ function facts(queue, message) {
     ['Failed attempts', `${message.attempts}`],
     ['Size', bytes(message.bytes)],
     ['State', message.dueAt ? message.inHand ? `leased, ends ${until(message.dueAt, now())} unless it is renewed` : `for later, ${until(message.dueAt, now())}` : message.inHand ? 'in hand' : 'ready'],
-    ...Object.entries(headersOf(message)).map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
+    ...Object.entries(headersOf(message)),
   ];
   return h('dl', { class: 'facts' }, rows.map(([name, value]) => [h('dt', null, name), h('dd', { class: name === 'tpq-error' ? 'error-text' : null }, value)]));
 }

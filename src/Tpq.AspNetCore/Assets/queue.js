@@ -10,7 +10,10 @@ import { deadPart, laterPart, readyPart } from './lists.js';
 import { listen, now, state } from './live.js';
 import { queueLink, tiles } from './overview.js';
 
-export function queuePage(name, tab = 'messages') {
+const parts = new Map([['messages', readyPart], ['later', laterPart], ['dead', deadPart], ['held', heldPart]]);
+
+export function queuePage(name, chosen) {
+  const tab = parts.has(chosen) ? chosen : 'messages';
   const queue = () => state.queues.get(name);
   const deadName = `${name}_dead`;
   const figures = h('dl', { class: 'tiles' });
@@ -25,7 +28,7 @@ export function queuePage(name, tab = 'messages') {
   const element = h('div', null,
     h('nav', { class: 'crumbs', 'aria-label': 'Way' }, h('a', { href: '#/' }, 'Queues'), h('span', { 'aria-hidden': 'true' }, '/')),
     h('div', { class: 'title' }, h('h1', null, name), paused, awaited, tools), missing, content);
-  const part = { messages: readyPart, later: laterPart, dead: deadPart, held: heldPart }[tab](name, deadName);
+  const part = parts.get(tab)(name, deadName);
   body.append(part.element);
 
   let isShown = false;

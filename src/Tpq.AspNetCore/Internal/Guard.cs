@@ -83,7 +83,9 @@ sealed class Guard(Dashboard dashboard)
         BadHttpRequestException e => (e.StatusCode, e.Message),
         PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege } e => (StatusCodes.Status403Forbidden, $"The dashboard's role may not do that: {e.MessageText}."),
         PostgresException { SqlState: PostgresErrorCodes.QueryCanceled } => (
-            StatusCodes.Status503ServiceUnavailable, "It took too long, and was given up: the queue has a great many dead rows in front."),
+            StatusCodes.Status503ServiceUnavailable, "It took too long, and was given up: the queue is locked, or has a great many dead rows in front."),
+        PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction } => (
+            StatusCodes.Status409Conflict, "The server only reads: it is a standby, or default_transaction_read_only is on."),
         PostgresException e when !Fault.IsConnectionLoss(e) => (StatusCodes.Status409Conflict, $"The server refused it: {e.MessageText}."),
         NpgsqlException => (StatusCodes.Status503ServiceUnavailable, Sampler.Unreachable),
         _ => null,

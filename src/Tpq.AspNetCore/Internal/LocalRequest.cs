@@ -25,7 +25,12 @@ static class LocalRequest
         && (context.Features.Get<IConnectionSocketFeature>()?.Socket.RemoteEndPoint is not IPEndPoint peer || IsLoopback(peer.Address))
         // A name that a page of somebody else's has made to mean 127.0.0.1 is not ours.
         && IsLoopbackName(context.Request.Host.Host)
-        && !HasProxyHeader(context);
+        && !HasProxyHeader(context)
+        && !IsOfAnotherSite(context.Request.Headers);
+
+    /// <summary>Whether a page from elsewhere asks, by the browser of somebody here, as browsers say themselves. It may lead him here by a link.</summary>
+    static bool IsOfAnotherSite(IHeaderDictionary headers) =>
+        headers["Sec-Fetch-Site"] is [{ } site] && site is not ("same-origin" or "none") && headers["Sec-Fetch-Mode"] != "navigate";
 
     static bool HasProxyHeader(HttpContext context)
     {

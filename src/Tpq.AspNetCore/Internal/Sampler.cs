@@ -146,9 +146,15 @@ sealed class Sampler(TpqClient client, TimeSpan interval, CancellationToken stop
         {
             trouble = $"The queues cannot be read: {e.MessageText}.";
         }
-        catch (Exception e) when (e is NpgsqlException or TpqException or TimeoutException or ObjectDisposedException)
+        // Whatever it is: nobody awaits the loop, and open pages would go on to show old numbers as live ones.
+        catch (Exception e) when (!stopping.IsCancellationRequested)
         {
-            trouble = e is TpqException ? e.Message : Unreachable;
+            trouble = e switch
+            {
+                TpqException => e.Message,
+                NpgsqlException or TimeoutException or ObjectDisposedException => Unreachable,
+                _ => $"The queues cannot be read: {e.Message}",
+            };
         }
         return Publish(overview, trouble, client.Time.GetElapsedTime(began));
     }

@@ -30,7 +30,12 @@ static class StatsCommand
     static async Task<int> RunAsync(ParseResult parse, Session session, TpqQueue queue, CancellationToken cancellationToken)
     {
         DatabaseOverview overview = await new OverviewReader(session.Client, name => name == queue.Name || name == queue.Name + DeadLetters.Suffix).ReadAsync(cancellationToken);
-        QueueOverview seen = overview.Find(queue.Name) ?? throw new TpqQueueNotFoundException(queue.Name, session.Client.Database);
+        if (overview.Find(queue.Name) is not { } seen)
+        {
+            // Where it is there, and the role may not read it, the server says so.
+            await queue.PeekAsync(cancellationToken: cancellationToken);
+            throw new TpqQueueNotFoundException(queue.Name, session.Client.Database);
+        }
         (IReadOnlyList<Holder> holders, _) = await HeldReader.ReadAsync(session.Client, seen.Statistics, cancellationToken);
         QueueStorage storage = await QueueStorage.ReadAsync(session.Client, seen.Statistics.Name, cancellationToken);
         await (parse.GetValue(Json)
@@ -41,7 +46,7 @@ static class StatsCommand
 
     static Task WriteTableAsync(QueueOverview queue, DatabaseOverview overview, IReadOnlyList<Holder> holders, QueueStorage storage, CancellationToken cancellationToken)
     {
-        var table = new Table("of the queue", queue.Name);
+        var table = new Table("of the queue", Display.Safe(queue.Name));
         table.Add("ready", TopTable.Number(queue.Ready));
         table.Add("in hand", TopTable.Number(queue.InHand));
         table.Add("leased", TopTable.Number(queue.Leased));

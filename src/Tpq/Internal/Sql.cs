@@ -307,9 +307,13 @@ sealed class Sql(QueueName name)
                    (SELECT pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint AS ending) s
         """;
 
+    /// <summary>A time as this side can read it: the server's may be infinite, before the year 1 or after 9999. Null stays null.</summary>
+    public static string Readable(string time) =>
+        $"CASE WHEN {time} < '0001-01-01 00:00+00' THEN '0001-01-01 00:00+00' WHEN {time} > '9999-12-31 00:00+00' THEN '9999-12-31 00:00+00' ELSE {time} END";
+
     /// <summary>Locks: no row. Index: the primary key for the oldest. A table without enqueued_at has no oldest.</summary>
     public string Info(bool enqueuedAt) =>
-        $"SELECT count(*), {(enqueuedAt ? $"(SELECT enqueued_at FROM {_table} ORDER BY id LIMIT 1)" : "NULL::timestamptz")} FROM {_table}";
+        $"SELECT count(*), {(enqueuedAt ? $"(SELECT {Readable("enqueued_at")} FROM {_table} ORDER BY id LIMIT 1)" : "NULL::timestamptz")} FROM {_table}";
 
     /// <summary>
     /// Takes at most $1 in order and puts in the same order, under new ids. Locks: the rows taken; ROW EXCLUSIVE on both tables. Index: the primary key.

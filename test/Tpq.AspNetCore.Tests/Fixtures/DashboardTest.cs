@@ -47,8 +47,10 @@ public abstract class DashboardTest(Server server) : IAsyncLifetime
     /// <param name="services">What the application has beside it.</param>
     /// <param name="pipeline">What comes before the endpoints.</param>
     /// <param name="conventions">What is said of the dashboard's endpoints.</param>
+    /// <param name="client">Whose queues are shown; null for the test's own.</param>
     protected async Task StartAsync(
-        bool allowWrites = false, Action<IServiceCollection>? services = null, Action<WebApplication>? pipeline = null, Action<IEndpointConventionBuilder>? conventions = null)
+        bool allowWrites = false, Action<IServiceCollection>? services = null, Action<WebApplication>? pipeline = null, Action<IEndpointConventionBuilder>? conventions = null,
+        TpqClient? client = null)
     {
         if (_app is not null)
             await _app.DisposeAsync();
@@ -63,7 +65,7 @@ public abstract class DashboardTest(Server server) : IAsyncLifetime
         pipeline?.Invoke(_app);
         IEndpointConventionBuilder dashboard = _app.MapTpqDashboard(configure: options =>
         {
-            options.Client = Client;
+            options.Client = client ?? Client;
             options.AllowWrites = allowWrites;
             options.RefreshInterval = TimeSpan.FromMilliseconds(200);
         });

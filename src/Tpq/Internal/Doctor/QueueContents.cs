@@ -30,19 +30,19 @@ static class QueueContents
         return string.Create(CultureInfo.InvariantCulture,
             $"""
             SELECT {number}::bigint AS number, (SELECT id FROM {table} ORDER BY id LIMIT 1) AS first,
-              {(queue.Columns.Contains("enqueued_at") ? Age($"SELECT enqueued_at FROM {table} ORDER BY id LIMIT 1") : "NULL::float8")} AS age,
+              {(queue.Columns.Contains("enqueued_at") ? Age("enqueued_at", $"{table} ORDER BY id LIMIT 1") : "NULL::float8")} AS age,
               greatest((SELECT max(id) FROM {table}), {(hasLater ? $"(SELECT max(id) FROM {later})" : "NULL")})::bigint AS last,
               {(queue.Sequence.Length > 0 ? $"(SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM {queue.Sequence})" : "NULL::bigint")} AS sequence,
-              {(hasLater ? Age($"SELECT due_at FROM {later} WHERE due_at <= now() ORDER BY due_at LIMIT 1") : "NULL::float8")} AS overdue,
+              {(hasLater ? Age("due_at", $"{later} WHERE due_at <= now() ORDER BY due_at LIMIT 1") : "NULL::float8")} AS overdue,
               {(hasLater ? $"EXISTS (SELECT FROM (SELECT lease FROM {later} WHERE due_at > now() ORDER BY due_at LIMIT {MostRows}) l WHERE lease IS NOT NULL)" : "false")} AS leased,
-              {(hasLater ? Age($"SELECT enqueued_at FROM {later} WHERE id = {Later.PauseId}") : "NULL::float8")} AS paused,
+              {(hasLater ? Age("enqueued_at", $"{later} WHERE id = {Later.PauseId}") : "NULL::float8")} AS paused,
               {(hasAttempts ? $"(SELECT max(attempts) FROM ((SELECT attempts FROM {table} ORDER BY id LIMIT {MostRows}) UNION ALL (SELECT attempts FROM {later} ORDER BY due_at LIMIT {MostRows})) a)" : "0")}::bigint AS attempts,
               {(isDead ? $"(SELECT count(*) FROM (SELECT FROM {table} ORDER BY id LIMIT {MostRows}) d)" : "0::bigint")} AS dead,
               {(isDead ? $"(SELECT string_agg(kind || ' (' || n || ')', ', ') FROM (SELECT {ErrorKind} AS kind, count(*) AS n FROM (SELECT headers FROM {table} ORDER BY id DESC LIMIT 100) h GROUP BY 1 ORDER BY 2 DESC LIMIT 5) k)" : "NULL")} AS kinds
             """);
     }
 
-    static string Age(string time) => $"extract(epoch FROM clock_timestamp() - ({time}))::float8";
+    static string Age(string time, string row) => $"extract(epoch FROM clock_timestamp() - (SELECT {Sql.Readable(time)} FROM {row}))::float8";
 
     /// <summary>
     /// Which of the queues somebody consumes at this moment: who holds a message has deleted it, which locks the table, and who sleeps is or has a doorman.

@@ -60,6 +60,8 @@ static class ServerSettings
             "database user" => $"{role} IN DATABASE {database} {set}",
             "client" => $"Take {row.Text("name")} out of the connection string's Options, or PGOPTIONS.",
             _ when row.Text("context") is "user" or "superuser" && row.Text("name") != "track_counts" => $"{role} {set}",
+            // It goes before ALTER SYSTEM.
+            "command line" => $"Take {row.Text("name")} out of the server's command line, and restart the server.",
             _ => $"ALTER SYSTEM {set}; SELECT pg_reload_conf()",
         };
     }

@@ -3,10 +3,7 @@ namespace Tpq.Internal.Overview;
 /// <summary>The statements that show messages. None locks a row. $1 says which, and is never without an index; $2 how many, $3 how many characters of each.</summary>
 static class MessageSql
 {
-    /// <summary>A time beyond the last that there is here is as good as that.</summary>
-    const string Due = "least(due_at, '9999-12-31 23:59:59+00')";
-
-    const string Shown = "id, left(data::text, $3), octet_length(data::text)::bigint, enqueued_at, attempts, CASE WHEN octet_length(headers::text) <= 65536 THEN headers::text END";
+    static readonly string Shown = $"id, left(data::text, $3), octet_length(data::text)::bigint, {Sql.Readable("enqueued_at")}, attempts, CASE WHEN octet_length(headers::text) <= 65536 THEN headers::text END";
 
     /// <summary>In case a queue has a great many dead rows.</summary>
     public const string Timeout = "SELECT pg_catalog.set_config('statement_timeout', '5s', true)";
@@ -31,7 +28,7 @@ static class MessageSql
 
     static string NotReady(QueueStatistics queue, string which, string order) =>
         $"""
-        SELECT {Shown}, lease IS NOT NULL, {Due}
+        SELECT {Shown}, lease IS NOT NULL, {Sql.Readable("due_at")}
         FROM (SELECT * FROM {queue.Name.Later} WHERE {which} AND id <> {Later.PauseId} ORDER BY {order} LIMIT $2) q
         ORDER BY {order}
         """;

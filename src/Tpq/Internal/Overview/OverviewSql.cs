@@ -98,7 +98,7 @@ static class OverviewSql
         WHERE {Sql.IsTaken}
         UNION ALL
         {(queue.HasLater
-            ? $"SELECT id, enqueued_at, NULL, due_at FROM (SELECT * FROM {queue.Name.Later} WHERE due_at >= $2 ORDER BY due_at LIMIT {Limit}) l WHERE lease IS NOT NULL"
+            ? $"SELECT id, {Sql.Readable("enqueued_at")}, NULL, {Sql.Readable("due_at")} FROM (SELECT * FROM {queue.Name.Later} WHERE due_at >= $2 ORDER BY due_at LIMIT {Limit}) l WHERE lease IS NOT NULL"
             : "SELECT 0, NULL, NULL, NULL WHERE $2 IS NULL")}
         """;
 
@@ -108,7 +108,7 @@ static class OverviewSql
         FROM {queue.Name.Table} WHERE id > $1 ORDER BY id LIMIT {Limit}
         """);
 
-    static string EnqueuedAt(QueueStatistics queue) => queue.HasEnqueuedAt ? "enqueued_at" : "NULL::timestamptz AS enqueued_at";
+    static string EnqueuedAt(QueueStatistics queue) => queue.HasEnqueuedAt ? $"{Sql.Readable("enqueued_at")} AS enqueued_at" : "NULL::timestamptz AS enqueued_at";
 
     static string LookLater(QueueName name) =>
         $"""
