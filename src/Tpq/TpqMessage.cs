@@ -37,7 +37,8 @@ public sealed class TpqMessage
 
     /// <summary>
     /// When it was put, by the server's clock (the start of the putting transaction); <see langword="null"/> when the queue's table has no
-    /// such column (one made by the Python tpq).
+    /// such column (one made by the Python tpq). What somebody wrote there beyond the years that .NET has is <see cref="DateTimeOffset.MinValue"/> or
+    /// <see cref="DateTimeOffset.MaxValue"/>.
     /// </summary>
     public DateTimeOffset? EnqueuedAt { get; init; }
 

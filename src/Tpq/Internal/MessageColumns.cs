@@ -47,10 +47,28 @@ readonly struct MessageColumns
         new(queue, row.GetInt64(_id), row.GetFieldValue<byte[]>(_data))
         {
             Attempts = Has(row, _attempts) ? row.GetInt32(_attempts) : 0,
-            EnqueuedAt = Has(row, _enqueuedAt) ? row.GetFieldValue<DateTimeOffset>(_enqueuedAt) : null,
+            EnqueuedAt = Has(row, _enqueuedAt) ? ReadTime(row, _enqueuedAt) : null,
             Utf8Headers = Has(row, _headers) ? row.GetFieldValue<byte[]>(_headers) : null,
             IsSuspect = Has(row, _suspect) && row.GetBoolean(_suspect),
         };
+
+    /// <summary>
+    /// The server's time may be infinite, before the year 1 or after 9999: then the nearest that there is here. Else one such row, which whoever may insert can put, would stop every
+    /// consumer.
+    /// </summary>
+    static DateTimeOffset ReadTime(NpgsqlDataReader row, int column)
+    {
+        try
+        {
+            return row.GetFieldValue<DateTimeOffset>(column);
+        }
+        catch (Exception e) when (e is InvalidCastException or ArgumentOutOfRangeException or OverflowException
+            && row.GetDataTypeName(column) == "timestamp with time zone")
+        {
+            // As the server has it: microseconds from the year 2000 on.
+            return row.GetInt64(column) < 0 ? DateTimeOffset.MinValue : DateTimeOffset.MaxValue;
+        }
+    }
 
     static bool Has(NpgsqlDataReader row, int column) => column >= 0 && !row.IsDBNull(column);
 }
