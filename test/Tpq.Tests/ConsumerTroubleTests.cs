@@ -108,6 +108,25 @@ public sealed class ConsumerTroubleTests(Server server) : DatabaseTest(server)
         Assert.Equal(["1", "2"], (await DrainAsync(queue)).Order());
     }
 
+    [Fact]
+    public async Task AttemptsThatSomebodyWrote_AreCountedOn_AndStopNobody()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await ExecuteAsync($"""
+            INSERT INTO "{Schema}".tpq_orders (id, data, attempts) VALUES (1, '1', -5), (2, '2', {int.MaxValue});
+            INSERT INTO "{Schema}".tpq_orders_later (id, data, enqueued_at, attempts, due_at, lease) VALUES (3, '3', now(), {int.MaxValue}, now(), gen_random_uuid())
+            """);
+        var attempts = new List<int>();
+        for (int i = 0; i < 3; i++)
+        {
+            await using TpqDelivery delivery = (await queue.GetAsync(TimeSpan.FromMinutes(1), Token))!;
+            attempts.Add(delivery.Message.Attempts);
+            await delivery.RetryAsync(TimeSpan.FromDays(1), cancellationToken: Token);
+        }
+        Assert.Equal([0, int.MaxValue - 1, int.MaxValue - 1], attempts);
+        Assert.Equal($"1,{int.MaxValue},{int.MaxValue}", await ScalarAsync<string>("SELECT string_agg(attempts::text, ',' ORDER BY id) FROM tpq_orders_later"));
+    }
+
     sealed class UnspeakableException : Exception
     {
         public override string Message => throw new NotSupportedException();

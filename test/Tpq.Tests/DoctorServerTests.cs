@@ -191,6 +191,17 @@ public sealed class DoctorServerTests(DoctorServer server) : DoctorTest(server)
     }
 
     [Fact]
+    public async Task ASchemaThatIsMissing_IsFound()
+    {
+        await using var client = new TpqClient(Keywords, new TpqClientOptions { Schema = "no\"where" });
+        Finding finding = Assert.Single(await ExamineAsync(client));
+        Assert.Equal(("schema", Severity.Error), (finding.Check, finding.Severity));
+        await ExecuteAsync(finding.Remedy);
+        Assert.Empty(await ExamineAsync(client));
+        await ExecuteAsync("DROP SCHEMA \"no\"\"where\"");
+    }
+
+    [Fact]
     public async Task WhatTheRoleMayNotSee_IsSaid_AndIsNoError()
     {
         await NewQueueAsync();

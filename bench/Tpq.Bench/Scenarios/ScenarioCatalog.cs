@@ -17,5 +17,6 @@ static class ScenarioCatalog
         new Starts(conditions),
         new CostOfSafety(conditions),
         new CostOfTelemetry(conditions),
+        new CostOfLater(conditions),
     ];
 }

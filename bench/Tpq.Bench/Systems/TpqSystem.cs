@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using Npgsql;
 using Tpq.Bench.Measuring;
@@ -71,9 +72,12 @@ sealed class TpqSystem : InProcessSystem
     public override Task WorkInBatchesAsync(int consumers, Handler handler, CancellationToken stop) =>
         Task.WhenAll(Enumerable.Range(0, consumers).Select(_ => Task.Run(() => ConsumeBatchesAsync(handler, stop), CancellationToken.None)));
 
+    /// <summary>The queue with this number of those at which the idle process waits.</summary>
+    public static string IdleQueue(int number) => string.Create(CultureInfo.InvariantCulture, $"idle{number}");
+
     public override async Task WaitIdlyAsync(int queues, CancellationToken stop)
     {
-        TpqQueue[] idle = [.. Enumerable.Range(0, queues).Select(n => _client.Queue($"idle{n}"))];
+        TpqQueue[] idle = [.. Enumerable.Range(0, queues).Select(n => _client.Queue(IdleQueue(n)))];
         foreach (TpqQueue queue in idle)
             await queue.CreateAsync(cancellationToken: stop);
         // One after the other, as in a program that starts: not a hundred first looks on a hundred connections.

@@ -46,7 +46,8 @@ readonly struct MessageColumns
     TpqMessage ReadRow(NpgsqlDataReader row, string queue) =>
         new(queue, row.GetInt64(_id), row.GetFieldValue<byte[]>(_data))
         {
-            Attempts = Has(row, _attempts) ? row.GetInt32(_attempts) : 0,
+            // What others wrote there may be anything; one more is to be counted all the same.
+            Attempts = Has(row, _attempts) ? Math.Clamp(row.GetInt32(_attempts), 0, int.MaxValue - 1) : 0,
             EnqueuedAt = Has(row, _enqueuedAt) ? ReadTime(row, _enqueuedAt) : null,
             Utf8Headers = Has(row, _headers) ? row.GetFieldValue<byte[]>(_headers) : null,
             IsSuspect = Has(row, _suspect) && row.GetBoolean(_suspect),

@@ -220,7 +220,7 @@ sealed class Sql(QueueName name)
         ready AS (SELECT d.*, EXISTS (SELECT FROM {_table} t WHERE t.id = d.id) AS is_taken FROM due d),
         moved AS (
             INSERT INTO {_table} (id, data, enqueued_at, attempts, headers)
-            SELECT CASE WHEN is_taken THEN {NextId} ELSE id END, data, enqueued_at, attempts + CASE WHEN lease IS NULL THEN 0 ELSE 1 END,
+            SELECT CASE WHEN is_taken THEN {NextId} ELSE id END, data, enqueued_at, attempts + CASE WHEN lease IS NULL OR attempts = {int.MaxValue} THEN 0 ELSE 1 END,
                    CASE WHEN NOT is_taken THEN headers
                         WHEN json_typeof(headers) = 'object' THEN {HeadersWithOldId}
                         ELSE json_build_object('tpq-id', id::text) END

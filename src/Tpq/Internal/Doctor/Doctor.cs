@@ -25,6 +25,7 @@ sealed class Doctor(TpqClient client, DoctorLimits? limits = null)
     {
         _findings.Clear();
         await ReadAsync("SELECT current_user::text AS role", [], row => _role = Identifier.Quote(row.Text("role")), cancellationToken).ConfigureAwait(false);
+        await SchemaAsync(cancellationToken).ConfigureAwait(false);
         _queues = await QueuesAsync(names, cancellationToken).ConfigureAwait(false);
         // First, so that time passes until the second look.
         Dictionary<int, long> leftAlone = await LookAsync(cancellationToken).ConfigureAwait(false);
@@ -38,6 +39,16 @@ sealed class Doctor(TpqClient client, DoctorLimits? limits = null)
         _findings.AddRange(_queues.Select(q => QueueTables.Find(q, _scope)).OfType<Finding>());
         await LookAgainAsync(leftAlone, cancellationToken).ConfigureAwait(false);
         return new Diagnosis(_queues.Count, [.. _findings.OrderByDescending(static f => f.Severity).ThenBy(static f => f.Queue, StringComparer.Ordinal).ThenBy(static f => f.Check, StringComparer.Ordinal)]);
+    }
+
+    /// <summary>A name that is not quite right has no queues, which looks healthy.</summary>
+    async Task SchemaAsync(CancellationToken cancellationToken)
+    {
+        if (_scope.Schema is { } schema)
+            await ReadAsync("SELECT FROM (VALUES (1)) v WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)", [new NpgsqlParameter<string> { TypedValue = schema }], _ =>
+                _findings.Add(new Finding(
+                    Severity.Error, "schema", null, "There is no such schema, so there is no queue in it.", $"The schema is \"{schema}\".", $"CREATE SCHEMA {Identifier.Quote(schema)}")), cancellationToken)
+                .ConfigureAwait(false);
     }
 
     async Task<IReadOnlyList<ExaminedQueue>> QueuesAsync(IReadOnlyCollection<string> names, CancellationToken cancellationToken)

@@ -78,13 +78,16 @@ static class ServerState
         "the queue of notifications",
         """
         SELECT pg_catalog.pg_notification_queue_usage() AS usage, (
-          SELECT pid FROM pg_catalog.pg_stat_activity WHERE xact_start IS NOT NULL AND pid <> pg_catalog.pg_backend_pid() ORDER BY xact_start LIMIT 1)::bigint AS oldest
+          SELECT pid FROM pg_catalog.pg_stat_activity WHERE xact_start IS NOT NULL AND pid <> pg_catalog.pg_backend_pid() ORDER BY xact_start LIMIT 1)::bigint AS oldest,
+          current_user::text AS role
         """,
         static (row, scope) => row.Real("usage") < scope.Limits.Notifications ? null : new Finding(
             row.Real("usage") < 0.5 ? Severity.Warning : Severity.Error, "notifications", null,
             "The server's queue of notifications fills up, because a session that listens does not read them; when it is full, puts that ring fail.",
             $"{Evidence.Part(row.Real("usage"))} of it are in use.",
-            string.Create(CultureInfo.InvariantCulture, $"SELECT pg_terminate_backend({row.Number("oldest")})")));
+            row.NumberOrNull("oldest") is { } oldest
+                ? string.Create(CultureInfo.InvariantCulture, $"SELECT pg_terminate_backend({oldest})")
+                : $"GRANT pg_monitor TO {Identifier.Quote(row.Text("role"))}; and examine again: it shows whose transaction is the oldest."));
 
     static readonly Examination Sight = new(
         "the rights to look",
