@@ -162,7 +162,8 @@ sealed class Head(TimeProvider time, string queue)
     /// <param name="scan">The scan.</param>
     /// <param name="found">What it has taken.</param>
     /// <param name="max">How many it would have taken.</param>
-    public void End(Scan scan, IReadOnlyList<TpqMessage> found, int max)
+    /// <param name="took">How long the statement took, without the wait for a connection; null for the time since the scan was planned.</param>
+    public void End(Scan scan, IReadOnlyList<TpqMessage> found, int max, TimeSpan? took = null)
     {
         lock (_gate)
         {
@@ -173,7 +174,7 @@ sealed class Head(TimeProvider time, string queue)
                 LookBackToWhatWasPassed(scan);
             }
             if (scan.IsBack)
-                EndBack(scan, goesOnBehind: last is not null && found.Count == max && last.Id < _position ? last.Id : null);
+                EndBack(took ?? time.GetElapsedTime(scan.Began), goesOnBehind: last is not null && found.Count == max && last.Id < _position ? last.Id : null);
         }
     }
 
@@ -183,7 +184,7 @@ sealed class Head(TimeProvider time, string queue)
         lock (_gate)
         {
             if (scan.IsBack)
-                EndBack(scan, goesOnBehind: scan.After);
+                EndBack(TimeSpan.Zero, goesOnBehind: scan.After);
         }
     }
 
@@ -206,10 +207,10 @@ sealed class Head(TimeProvider time, string queue)
         return new Scan(after, IsBack: true, time.GetTimestamp());
     }
 
-    void EndBack(Scan scan, long? goesOnBehind)
+    void EndBack(TimeSpan took, long? goesOnBehind)
     {
         _isLookingBack = false;
-        _sweepTime += time.GetElapsedTime(scan.Began);
+        _sweepTime += took;
         if (goesOnBehind is { } id)
             // What was asked for meanwhile may begin before it.
             _back = Math.Min(_back ?? long.MaxValue, id);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Npgsql;
 
 namespace Tpq.Internal;
@@ -36,6 +37,7 @@ static class Rounds
     {
         Scan[] scans = [.. queues.Select(static q => q.Head.Begin())];
         bool[] found = [.. queues.Select(static _ => true)];
+        long began = Stopwatch.GetTimestamp();
         try
         {
             found = await AnswersAsync(connection, queues, scans).ConfigureAwait(false);
@@ -46,6 +48,8 @@ static class Rounds
         }
         finally
         {
+            // Of each its part: else all would be taken for long ones where there are many, and each be looked for on a connection of its own from then on.
+            TimeSpan took = Stopwatch.GetElapsedTime(began) / queues.Length;
             foreach ((QueueState queue, Scan scan, bool isFound) in queues.Zip(scans, found))
             {
                 if (isFound)
@@ -56,7 +60,7 @@ static class Rounds
                 }
                 else
                 {
-                    queue.Head.End(scan, [], max: 1);
+                    queue.Head.End(scan, [], max: 1, took);
                 }
             }
         }

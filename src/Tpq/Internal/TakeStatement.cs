@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Npgsql;
 
 namespace Tpq.Internal;
@@ -20,11 +21,15 @@ sealed class TakeStatement(QueueState queue, int max, Scan scan, long[] known, T
         (false, true) => queue.Sql.TakeManyCarefully,
     };
 
+    long _addedAt;
+
     /// <summary>Whether it may meet what others have had in hand, and so looks for <see cref="Suspects"/>.</summary>
     bool IsCareful => known.Length > 0 || scan.IsBack || scan.IsFromFront;
 
+    /// <summary>Just before the batch is sent.</summary>
     public void AddTo(NpgsqlBatch batch)
     {
+        _addedAt = Stopwatch.GetTimestamp();
         batch.BatchCommands.Add(Take());
         if (known.Length > 0)
             batch.BatchCommands.Add(new NpgsqlBatchCommand(queue.Sql.StillThere) { Parameters = { Ids() } });
@@ -76,7 +81,7 @@ sealed class TakeStatement(QueueState queue, int max, Scan scan, long[] known, T
         if (found.Count > 0 && known.Contains(found[0].Id))
             queue.Head.Abandon(scan);
         else
-            queue.Head.End(scan, found, max);
+            queue.Head.End(scan, found, max, Stopwatch.GetElapsedTime(_addedAt));
     }
 
     async Task<List<long>> ReadGoneAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)

@@ -19,6 +19,18 @@ public sealed class HeadTests
     }
 
     [Fact]
+    public void ASweep_IsLong_ByItsStatement_AndNotByTheWaitForAConnection()
+    {
+        Scan sweep = _head.BeginAtFront();
+        Pass(1000);
+        _head.End(sweep, [], 1, TimeSpan.FromMilliseconds(1));
+        Assert.False(_head.IsSweepLong);
+        sweep = _head.BeginAtFront();
+        _head.End(sweep, [], 1, TimeSpan.FromMilliseconds(60));
+        Assert.True(_head.IsSweepLong);
+    }
+
+    [Fact]
     public void APositionOnlyRises()
     {
         Take(7);
