@@ -25,7 +25,7 @@ public sealed class FollowTests(Server server) : CommandTest(server)
     public async Task AMessageWhoseCommandFailsEachTime_GoesToTheDeadLetterQueue_AndComesBackByAMove(params string[] options)
     {
         await NewQueueAsync("orders", "1");
-        Ended ended = (await RunAsync(["consume", "orders", "--follow", "--wait=3", "--max-attempts=2", "--backoff=10ms", .. options, "--exec=echo $TPQ_ATTEMPTS; exit 9"])).With(1);
+        Ended ended = (await RunAsync(["consume", "orders", "--follow", "--wait=10", "--max-attempts=2", "--backoff=10ms", .. options, "--exec=echo $TPQ_ATTEMPTS; exit 9"])).With(1);
         Assert.Equal("0\n1\n", ended.Output);
         Assert.Equal(3, ended.Error.Count(c => c == '\n'));
         Assert.Contains("\nThe command failed with exit code 9; message 1 of queue \"orders\" failed 2 times and is now in queue \"orders_dead\".\nQueue empty\n", ended.Error);
