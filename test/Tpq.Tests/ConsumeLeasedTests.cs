@@ -61,7 +61,7 @@ public sealed class ConsumeLeasedTests(Server server) : DatabaseTest(server)
         {
             // The time is over, and somebody moves it back before it is renewed.
             await ExecuteAsync($"UPDATE \"{Schema}\".tpq_orders_later SET due_at = now() - interval '1 s'");
-            await ExecuteAsync(Client.State("orders").Sql.MoveDue.Replace("$1", "'-infinity'::timestamptz").Replace("$2", "10"));
+            await ExecuteAsync(Client.State("orders").Sql.MoveDue.Replace("$1", $"ARRAY(SELECT id FROM \"{Schema}\".tpq_orders_later WHERE due_at <= now())"));
             await Task.Delay(Timeout.Infinite, token);
         }, HasDiedAsync, new TpqConsumeOptions { MaxAttempts = 2, LeaseDuration = TimeSpan.FromSeconds(1), Concurrency = 2 });
         Assert.Equal([0, 1], _seen.Select(s => s.Attempts));

@@ -123,11 +123,15 @@ public sealed class ConsumerTroubleTests(Server server) : DatabaseTest(server)
         TpqQueue queue = await NewQueueAsync();
         await queue.PutAsync("1", Token);
         var options = new TpqConsumeOptions { MaxAttempts = 1, HandlerTimeout = TimeSpan.FromMilliseconds(50) };
+        var time = new WatchedTime();
+        await using TpqClient client = NewClient(time: time);
+        queue = client.Queue("orders");
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
         Task consume = leased ? queue.ConsumeLeasedAsync((_, token) => HandleAsync(token), options, stop.Token) : queue.ConsumeAsync((_, token) => HandleAsync(token), options, stop.Token);
         await EventuallyAsync(async () => consume.IsCompleted || await HasDiedAsync(), "it has died");
         await stop.CancelAsync();
         await consume;
+        Assert.Empty(time.Thrown);
 
         static async Task HandleAsync(CancellationToken token)
         {

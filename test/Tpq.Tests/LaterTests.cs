@@ -9,6 +9,11 @@ namespace Tpq.Tests;
 /// <summary>Messages that are not ready yet. Where nobody looks by the clock, one that is not brought in time shows as a wait that does not end.</summary>
 public sealed class LaterTests(Server server) : DatabaseTest(server)
 {
+    const string RefuseBad = """
+        CREATE FUNCTION refuse_bad() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN IF NEW.data::text = '"bad"' THEN RAISE EXCEPTION 'not this one'; END IF; RETURN NEW; END $$;
+        """;
+
     static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     [Fact]
@@ -177,6 +182,34 @@ public sealed class LaterTests(Server server) : DatabaseTest(server)
         Assert.Equal(["", "tpq-id=1", "a=b tpq-id=2", "c=\"\\ud800\" tpq-id=4", "tpq-id=5"], batch.Select(m => string.Join(' ', m.Headers.Select(h => $"{h.Key}={h.Value}").Order())));
     }
 
+    /// <summary>A constraint refuses at once, a trigger's own exception with a code of its own, a deferred trigger at COMMIT.</summary>
+    [Theory]
+    [InlineData("ALTER TABLE tpq_orders ADD CONSTRAINT refuse CHECK (data::text <> '\"bad\"')", "ALTER TABLE tpq_orders DROP CONSTRAINT refuse")]
+    [InlineData(RefuseBad + "CREATE TRIGGER refuse BEFORE INSERT ON tpq_orders FOR EACH ROW EXECUTE FUNCTION refuse_bad()", "DROP TRIGGER refuse ON tpq_orders")]
+    [InlineData(RefuseBad + "CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON tpq_orders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse_bad()", "DROP TRIGGER refuse ON tpq_orders")]
+    public async Task WhatTheTableRefuses_IsPutOff_AndHoldsUpNothingBehindIt(string refuse, string allow)
+    {
+        TpqQueue queue = await NewQueueAsync();
+        // More than one step has room for, and of one time, as a script may put them.
+        TpqPut[] puts = [.. Enumerable.Range(0, 1500).Select(i => new TpqPut(i is 0 or 700 or 701 or 1499 ? "\"bad\"" : $"{i}") { DueAt = DateTimeOffset.UnixEpoch })];
+        await queue.PutManyAsync(puts, Token);
+        await using NpgsqlConnection connection = await OpenAsync();
+        await ExecuteAsync(connection, refuse);
+        var logs = new FakeLogCollector();
+        using ILoggerFactory loggers = LoggerFactory.Create(b => b.SetMinimumLevel(LogLevel.Warning).AddProvider(new FakeLoggerProvider(logs)));
+        await using TpqClient client = NewClient(loggers: loggers);
+        Assert.Equal(1496, await client.State("orders").Later.BringAsync(Token));
+        Assert.Equal((1496, 4), (await queue.CountAsync(Token), await LaterAsync()));
+        Assert.Equal(1106, Assert.Single(logs.GetSnapshot()).Id.Id);
+        // Allowed again, they come when it is their time.
+        await ExecuteAsync(connection, allow);
+        Assert.True(await ScalarAsync<bool>("SELECT min(due_at) > now() AND max(due_at) <= now() + interval '1 min' FROM tpq_orders_later"));
+        await ExecuteAsync(connection, "UPDATE tpq_orders_later SET due_at = now()");
+        await using TpqClient other = NewClient();
+        Assert.Equal(4, await other.State("orders").Later.BringAsync(Token));
+        Assert.Equal((1500, 0), (await queue.CountAsync(Token), await LaterAsync()));
+    }
+
     [Fact]
     public async Task OneClientMoves_AtATime()
     {
@@ -258,7 +291,7 @@ public sealed class LaterTests(Server server) : DatabaseTest(server)
         await ExecuteAsync($"INSERT INTO \"{Schema}\".tpq_orders_later SELECT n, '0', now(), 0, NULL, now() + n * interval '1 h' FROM generate_series(-1000, 50000) n");
         await ExecuteAsync($"ANALYZE \"{Schema}\".tpq_orders_later");
         Sql sql = Client.State("orders").Sql;
-        foreach (string text in (string[])[sql.NextDue, sql.MoveDue])
+        foreach (string text in (string[])[sql.NextDue, sql.PickDue])
         {
             string plan = await ScalarAsync<string>($"EXPLAIN (FORMAT JSON) {text.Replace("$1", "'-infinity'::timestamptz", StringComparison.Ordinal).Replace("$2", "1000", StringComparison.Ordinal)}");
             Assert.Contains("tpq_orders_later_due_at_idx", plan, StringComparison.Ordinal);

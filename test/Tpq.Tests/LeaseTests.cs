@@ -185,7 +185,7 @@ public sealed class LeaseTests(Server server) : DatabaseTest(server)
         await ExpireAsync();
         await using NpgsqlConnection mover = await OpenAsync();
         await using NpgsqlTransaction moving = await mover.BeginTransactionAsync(Token);
-        string move = Client.State("orders").Sql.MoveDue.Replace("$1", "'-infinity'::timestamptz").Replace("$2", "10");
+        string move = Client.State("orders").Sql.MoveDue.Replace("$1", "ARRAY(SELECT id FROM tpq_orders_later WHERE due_at <= now())");
         Assert.Equal(1, await ScalarAsync<long>(mover, move));
         Task complete = leases[0].CompleteAsync(Token);
         await EventuallyAsync(async () => await ScalarAsync<long>($"SELECT count(*) FROM pg_locks WHERE NOT granted AND {mover.ProcessID} = ANY (pg_blocking_pids(pid))") == 1, "it waits");

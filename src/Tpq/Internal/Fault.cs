@@ -30,6 +30,9 @@ static class Fault
         SqlState: PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.DeadlockDetected
     };
 
+    /// <summary>The table would not have a row as it is: a constraint, a trigger's own exception, a value that does not fit. Of other rows it says nothing.</summary>
+    public static bool IsRefusal(PostgresException error) => error.SqlState is ['2', '2' or '3', ..] or ['4', '4', ..] or ['P', '0', ..];
+
     /// <summary>All connections are in use: nothing is wrong with them.</summary>
     public static bool IsPoolExhausted(Exception error) => error is NpgsqlException { InnerException: TimeoutException, Message: var message }
         && message.Contains("pool has been exhausted", StringComparison.Ordinal);

@@ -23,8 +23,6 @@ sealed class Later(QueueState queue, TpqClient client)
     /// <summary>The row in the companion that says that the queue is paused. No message has this id.</summary>
     public const long PauseId = long.MinValue + 1;
 
-    const int MostAtOnce = 1000;
-
     static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100), ServedInterval = TimeSpan.FromSeconds(10),
         Retry = TimeSpan.FromSeconds(1), TroubleInterval = TimeSpan.FromMinutes(1);
 
@@ -38,6 +36,7 @@ sealed class Later(QueueState queue, TpqClient client)
 
     readonly Lock _gate = new();
     readonly SweepBudget _sweeps = new(client.Time);
+    readonly DueMove _move = new(queue, client);
 
     Task<long>? _asking;
     bool _isAskedAgain;
@@ -225,13 +224,14 @@ sealed class Later(QueueState queue, TpqClient client)
             TimeSpan? next = await NextAsync(after, fromFront).ConfigureAwait(false);
             if (next is null || next > TimeSpan.Zero)
                 return (moved, fromFront ? next : Sooner(next, _sweeps.DueIn));
-            (long count, DateTime last) = await MoveAsync(after).ConfigureAwait(false);
-            moved += count;
-            // Somebody else has the turn, or the rows.
-            if (count == 0)
+            DueMove.Step step = await _move.MoveAsync(after).ConfigureAwait(false);
+            if (step.IsIdle)
                 return (moved, Interval);
+            if (step.Count > 0)
+                BecameReady(step);
+            moved += step.Count;
             // Else each step would walk what those before it have left behind.
-            after = last;
+            after = step.Last;
         }
     }
 
@@ -297,37 +297,13 @@ sealed class Later(QueueState queue, TpqClient client)
         return seconds > LongestTimer.TotalSeconds ? LongestTimer : TimeSpan.FromSeconds(seconds);
     }
 
-    async Task<(long Count, DateTime Last)> MoveAsync(DateTime after)
+    void BecameReady(DueMove.Step step)
     {
-        OwnTransaction own = await OwnTransaction.BeginAsync(client, client.Stopping).ConfigureAwait(false);
-        await using var _ = own.ConfigureAwait(false);
-        var turn = new NpgsqlCommand(queue.Sql.MoveTurn, own.Connection);
-        await using var __ = turn.ConfigureAwait(false);
-        if (await turn.ExecuteScalarAsync(client.Stopping).ConfigureAwait(false) is not true)
-            return default;
-        (long count, long first, DateTime last) = await MoveAsync(own.Connection, after).ConfigureAwait(false);
-        await own.CommitAsync(client.Stopping).ConfigureAwait(false);
-        if (count == 0)
-            return default;
-        if (last > _position)
-            _position = last;
+        if (step.Last > _position)
+            _position = step.Last;
         // Others are told by the bell, and so are we where there is one.
-        queue.Head.LookBackTo(first);
+        queue.Head.LookBackTo(step.First);
         queue.Sleepers.WakeOne();
-        return (count, last);
-    }
-
-    async Task<(long Count, long First, DateTime Last)> MoveAsync(NpgsqlConnection connection, DateTime after)
-    {
-        var move = new NpgsqlCommand(queue.Sql.MoveDue, connection) { CommandTimeout = 0 };
-        await using var _ = move.ConfigureAwait(false);
-        move.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = after });
-        move.Parameters.Add(new NpgsqlParameter<int> { TypedValue = MostAtOnce });
-        NpgsqlDataReader reader = await move.ExecuteReaderAsync(client.Stopping).ConfigureAwait(false);
-        await using var __ = reader.ConfigureAwait(false);
-        await reader.ReadAsync(client.Stopping).ConfigureAwait(false);
-        long count = reader.GetInt64(0);
-        return count == 0 ? default : (count, reader.GetInt64(1), reader.GetDateTime(2));
     }
 
     static TaskCompletionSource Resumed()

@@ -50,6 +50,9 @@ static partial class Log
     [LoggerMessage(1105, LogLevel.Warning, "Could not ask which messages of queue {Queue} are due; those that are ready are consumed, and it will be asked again")]
     public static partial void LaterFailed(this ILogger logger, Exception exception, string queue);
 
+    [LoggerMessage(1106, LogLevel.Warning, "Message {Id} is due, but the table of queue {Queue} refuses it: it is tried again each minute, as others that are refused")]
+    public static partial void DueRefused(this ILogger logger, Exception exception, long id, string queue);
+
     [LoggerMessage(1200, LogLevel.Information, "Consuming queue {Queue}")]
     public static partial void ConsumerStarted(this ILogger logger, string queue);
 

@@ -204,19 +204,30 @@ sealed class Sql(QueueName name)
         """(regexp_replace(headers::text, '\s*\}\s*$', CASE WHEN headers::text ~ '^\s*\{\s*\}' THEN '' ELSE ',' END) || '"tpq-id":"' || id || '"}')::json""";
 
     /// <summary>
-    /// Makes what is due ready, under its id and so at its place in line; at most $2 from $1 on. How many there were, the lowest id, and the last
-    /// time. Locks: the rows, ROW EXCLUSIVE on both tables. Index: due_at, and the primary key for each row.
+    /// The ids of what is due, at most $2 from $1 on, for the transaction whose turn it is; null where somebody else has it. Locks: the turn and the rows,
+    /// until the transaction ends. Index: due_at.
+    /// </summary>
+    /// <remarks>
+    /// The turn comes first, since only it keeps two clients from walking the same rows. That the snapshot is older than the turn does no harm: what was moved
+    /// meanwhile cannot be locked. statement_timestamp() can be a bound of an index scan, clock_timestamp() cannot.
+    /// </remarks>
+    public string PickDue => field ??=
+        $"""
+        SELECT CASE WHEN pg_catalog.pg_try_advisory_xact_lock({Later.TurnLocks}, to_regclass({Identifier.Literal(name.Later)})::oid::int) THEN ARRAY(
+            SELECT id FROM {name.Later} WHERE due_at >= $1 AND due_at <= statement_timestamp() ORDER BY due_at FOR UPDATE SKIP LOCKED LIMIT $2) END
+        """;
+
+    /// <summary>
+    /// Makes the messages $1 ready, each under its id and so at its place in line. How many there were, the lowest id, and the last time. Locks: the rows, ROW
+    /// EXCLUSIVE on both tables. Index: the primary keys.
     /// </summary>
     /// <remarks>
     /// A lease that has run out is a failed delivery. An id that is taken (by a sequence that was reset) is looked for and not run into: an insert would wait for whoever has that row in hand. Such
-    /// a message gets a new id and keeps the old one in a header. statement_timestamp() can be a bound of an index scan, clock_timestamp() cannot.
+    /// a message gets a new id and keeps the old one in a header.
     /// </remarks>
     public string MoveDue => field ??=
         $"""
-        WITH due AS MATERIALIZED (
-            DELETE FROM {name.Later} WHERE id = ANY (ARRAY(
-                SELECT id FROM {name.Later} WHERE due_at >= $1 AND due_at <= statement_timestamp() ORDER BY due_at FOR UPDATE SKIP LOCKED LIMIT $2))
-            RETURNING *),
+        WITH due AS MATERIALIZED (DELETE FROM {name.Later} WHERE id = ANY ($1) RETURNING *),
         ready AS (SELECT d.*, EXISTS (SELECT FROM {_table} t WHERE t.id = d.id) AS is_taken FROM due d),
         moved AS (
             INSERT INTO {_table} (id, data, enqueued_at, attempts, headers)
@@ -228,8 +239,9 @@ sealed class Sql(QueueName name)
         SELECT count(*), (SELECT min(id) FROM moved), max(due_at) FROM due
         """;
 
-    /// <summary>The transaction's turn to move what is due; refused where somebody else has it. Locks: this one, until the transaction ends.</summary>
-    public string MoveTurn => field ??= $"SELECT pg_catalog.pg_try_advisory_xact_lock({Later.TurnLocks}, to_regclass({Identifier.Literal(name.Later)})::oid::int)";
+    /// <summary>What the queue's table has refused is due again after $2. Locks: the row, if it is nobody's. Index: the primary key.</summary>
+    public string PutOff => field ??=
+        $"UPDATE {name.Later} SET due_at = statement_timestamp() + $2 WHERE id = (SELECT id FROM {name.Later} WHERE id = $1 AND due_at <= statement_timestamp() FOR UPDATE SKIP LOCKED)";
 
     /// <summary>Cancels what is not ready, unless it is leased or being moved. Locks: the row, if it is nobody's. Index: the primary key.</summary>
     public string DeleteLater => field ??=
