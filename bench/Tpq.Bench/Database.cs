@@ -5,6 +5,9 @@ namespace Tpq.Bench;
 /// <summary>The database of one system, and the connection from which the benchmark looks on.</summary>
 sealed class Database(string connectionString, string applicationSuffix = "") : IAsyncDisposable
 {
+    /// <summary>The application name of the benchmark's own sessions.</summary>
+    public const string Onlooker = "onlooker";
+
     const int Unlimited = 0;
 
     /// <summary>
@@ -17,7 +20,7 @@ sealed class Database(string connectionString, string applicationSuffix = "") : 
 
     /// <summary>Without a timeout: filling ten million takes as long as it takes, and ends with the run's own token.</summary>
     readonly NpgsqlDataSource _onlooker = NpgsqlDataSource.Create(
-        new NpgsqlConnectionStringBuilder(connectionString) { ApplicationName = "onlooker", MaxPoolSize = 5, CommandTimeout = Unlimited, MaxAutoPrepare = 8 });
+        new NpgsqlConnectionStringBuilder(connectionString) { ApplicationName = Onlooker, MaxPoolSize = 5, CommandTimeout = Unlimited, MaxAutoPrepare = 8 });
 
     public string Name => _settings.Database!;
 

@@ -29,11 +29,10 @@ sealed class Consumption : IAsyncDisposable
         }
     }
 
-    /// <summary>How much a count that the work makes grows in a second.</summary>
-    public async Task<double> RateAsync(Func<Task<long>> countAsync, Window window, CancellationToken cancellationToken)
+    /// <summary>Waits until it has connected, and a count that the work makes has begun to grow.</summary>
+    public async Task StartedAsync(Func<Task<long>> countAsync, CancellationToken cancellationToken)
     {
         long begin = Stopwatch.GetTimestamp();
-        // Until it has connected.
         while (await countAsync() == 0)
         {
             await ThrowIfEndedAsync();
@@ -41,6 +40,12 @@ sealed class Consumption : IAsyncDisposable
                 throw new TimeoutException($"nothing happened within {Patience.TotalSeconds:0} s");
             await Task.Delay(Interval, cancellationToken);
         }
+    }
+
+    /// <summary>How much a count that the work makes grows in a second.</summary>
+    public async Task<double> RateAsync(Func<Task<long>> countAsync, Window window, CancellationToken cancellationToken)
+    {
+        await StartedAsync(countAsync, cancellationToken);
         await Task.Delay(window.Warmup, cancellationToken);
         (long before, long start) = (await countAsync(), Stopwatch.GetTimestamp());
         await Task.Delay(window.Length, cancellationToken);

@@ -18,5 +18,6 @@ static class ScenarioCatalog
         new CostOfSafety(conditions),
         new CostOfTelemetry(conditions),
         new CostOfLater(conditions),
+        new WhereTimeGoes(conditions),
     ];
 }
