@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Npgsql;
 using Tpq.Embedded;
@@ -16,6 +17,8 @@ sealed class Cluster : IAsyncDisposable
         ["wal_keep_size"] = "256MB",
         ["wal_retrieve_retry_interval"] = "200ms",
     };
+
+    static readonly TimeSpan MostToFollow = TimeSpan.FromMinutes(2);
 
     readonly Standby _kind;
     readonly string _folder;
@@ -128,9 +131,14 @@ sealed class Cluster : IAsyncDisposable
     async Task WaitUntilItFollowsAsync(CancellationToken cancellationToken)
     {
         string follows = $"SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = '{(_kind == Standby.Synchronous ? "sync" : "async")}'";
+        long began = Stopwatch.GetTimestamp();
         // The server tells nobody.
         while (await ExecuteAsync(_primary, follows, cancellationToken) is not 1L)
+        {
+            if (Stopwatch.GetElapsedTime(began) > MostToFollow)
+                throw new TimeoutException($"The standby has not followed its primary within {MostToFollow.TotalMinutes:0} minutes.");
             await Task.Delay(20, cancellationToken);
+        }
     }
 
     static async Task<object?> ExecuteAsync(Node node, string sql, CancellationToken cancellationToken)
