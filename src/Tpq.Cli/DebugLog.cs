@@ -8,8 +8,6 @@ static class DebugLog
     public static ILoggerFactory Create() => LoggerFactory.Create(builder =>
     {
         builder.SetMinimumLevel(LogLevel.Debug);
-        // The driver's own steps would bury ours.
-        builder.AddFilter("Npgsql", LogLevel.Warning);
         builder.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.AddSimpleConsole(line => line.SingleLine = true);
     });

@@ -19,8 +19,11 @@ public sealed class TpqClientOptions
         set => GivenTablePrefix = value ?? throw new ArgumentNullException(nameof(value));
     }
 
-    /// <summary>Where the client logs. It never logs a payload or a password.</summary>
+    /// <summary>Where the client logs, under the category <c>Tpq</c>. It never logs a payload or a password.</summary>
     /// <value>Default: <see langword="null"/>, nowhere.</value>
+    /// <remarks>
+    /// Npgsql logs each statement as information, and so each look into a queue: it does so only in a pool that the client was given, if that has a logger factory.
+    /// </remarks>
     public ILoggerFactory? LoggerFactory { get; set; }
 
     /// <summary>The clock behind waits and pauses on this side; times that are stored are the server's.</summary>

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging.Testing;
 using Tpq.Hosting.Tests.Fixtures;
 using Tpq.Tests.Fixtures;
 
@@ -117,7 +118,8 @@ public sealed class HandlerTests : HostTest
         Assert.Equal("1", dead.Headers["tpq-attempts"]);
         Assert.Contains(json == "{" ? "System.Text.Json.JsonException" : "The payload is null, and its handler takes a Tpq.Hosting.Tests.Fixtures.Order", dead.Headers["tpq-error"], StringComparison.Ordinal);
         await EventuallyAsync(async () => await LeftAsync() == 0, "handled");
-        Assert.Equal(json == "{" ? 1205 : 1401, Assert.Single(Complaints).Id.Id);
+        FakeLogRecord complaint = Assert.Single(Complaints);
+        Assert.Equal((json == "{" ? 1205 : 1401, "Tpq"), (complaint.Id.Id, complaint.Category));
     }
 
     [Fact]

@@ -50,7 +50,7 @@ public sealed class OptionsTests(Server server) : HostTest(server)
     [InlineData("HandlerTimeout", "00:00:00", "Tpq:Consumers:orders:HandlerTimeout: ")]
     [InlineData("LeaseDuration", "00:00:00.5", "Tpq:Consumers:orders:LeaseDuration: ")]
     [InlineData("Grace", "25.00:00:00", "Tpq:Consumers:orders:Grace: ")]
-    [InlineData("MaxAttemps", "3", "Tpq:Consumers:orders: ")]
+    [InlineData("MaxAttemps", "3", "Tpq:Consumers:orders:MaxAttemps: ")]
     public async Task AWrongValue_StopsTheStart_AndIsNamed(string key, string value, string reason)
     {
         AddConsumer();
@@ -79,6 +79,28 @@ public sealed class OptionsTests(Server server) : HostTest(server)
         AddConsumer(o => o.MaxAttempts = 0);
         OptionsValidationException error = await Assert.ThrowsAsync<OptionsValidationException>(() => Build().StartAsync(Token));
         Assert.StartsWith("The consumer of queue \"orders\", in the code: MaxAttempts ('0') must be", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AllThatIsWrong_IsTold_NotTheFirstOnly()
+    {
+        AddConsumer(o => o.MaxAttempts = 0);
+        foreach ((string key, string value) in new[] { ("Concurrency", "0"), ("Backoff", "2"), ("MaxBackoff", "soon"), ("Grce", "00:00:03"), ("LeaseDuration", "00:00:10") })
+            Set($"Tpq:Consumers:orders:{key}", value);
+        OptionsValidationException error = await Assert.ThrowsAsync<OptionsValidationException>(() => Build().StartAsync(Token));
+        string[] wrong = ["the code", "orders:Backoff", "orders:Concurrency", "orders:Grce", "orders:MaxBackoff"];
+        Assert.All(wrong, w => Assert.Single(error.Failures, f => f.Contains(w, StringComparison.Ordinal)));
+        Assert.Equal(wrong.Length, error.Failures.Count());
+        Assert.All(error.Failures, f => Assert.Contains(f, error.Message, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task EachConsumerWithWrongSettings_IsTold()
+    {
+        AddConsumer(o => o.MaxAttempts = 0);
+        Tpq.AddConsumer("bills", (_, _, _) => Task.CompletedTask, o => o.Concurrency = 0);
+        AggregateException errors = await Assert.ThrowsAsync<AggregateException>(() => Build().StartAsync(Token));
+        Assert.Equal(["orders", "bills"], errors.InnerExceptions.Cast<OptionsValidationException>().Select(e => e.OptionsName));
     }
 
     [Theory]

@@ -20,36 +20,47 @@ static class ConsumeSettings
     public static void Add(IServiceCollection services, string queue, Action<TpqConsumeOptions>? configure)
     {
         OptionsBuilder<TpqConsumeOptions> options = services.AddOptions<TpqConsumeOptions>(queue).ValidateOnStart();
-        if (configure is not null)
-            options.Configure(o => Check(queue, _ => $"The consumer of queue \"{queue}\", in the code", () => configure(o)));
-        options.Configure<IServiceProvider>((o, provider) => Bind(queue, o, provider.GetService<IConfiguration>()));
+        options.Configure<IServiceProvider>((o, provider) => Set(queue, o, configure, provider.GetService<IConfiguration>()));
         options.PostConfigure<IOptions<HostOptions>>((o, host) => o.Grace = Cap(o.Grace, host.Value.ShutdownTimeout));
     }
 
-    static void Bind(string queue, TpqConsumeOptions options, IConfiguration? configuration)
+    static void Set(string queue, TpqConsumeOptions options, Action<TpqConsumeOptions>? configure, IConfiguration? configuration)
     {
-        if (configuration is null)
-            return;
-        IConfigurationSection section = configuration.GetSection($"{Section}:{queue}");
-        foreach (IConfigurationSection entry in section.GetChildren())
+        List<string> failures = [];
+        if (configure is not null)
+            Try(failures, $"The consumer of queue \"{queue}\", in the code", () => configure(options));
+        if (configuration is not null)
         {
-            // .NET reads "2" as two days, which is never what is meant.
-            if (Times.Contains(entry.Key) && int.TryParse(entry.Value, out _))
-                throw Wrong(queue, $"{entry.Path} is \"{entry.Value}\", a time without its unit. Two seconds are \"00:00:02\".");
+            foreach (IConfigurationSection entry in configuration.GetSection($"{Section}:{queue}").GetChildren())
+                Bind(failures, options, entry);
         }
+        if (failures.Count > 0)
+            throw new OptionsValidationException(queue, typeof(TpqConsumeOptions), failures);
+    }
+
+    /// <summary>Key by key, since the binder stops at the first one that it cannot bind.</summary>
+    static void Bind(List<string> failures, TpqConsumeOptions options, IConfigurationSection entry)
+    {
+        // .NET reads "2" as two days, which is never what is meant.
+        if (Times.Contains(entry.Key) && int.TryParse(entry.Value, out _))
+        {
+            failures.Add($"{entry.Path} is \"{entry.Value}\", a time without its unit. Two seconds are \"00:00:02\".");
+            return;
+        }
+        IConfigurationSection alone = new ConfigurationBuilder().AddInMemoryCollection(entry.AsEnumerable()).Build().GetSection(ConfigurationPath.GetParentPath(entry.Path)!);
         try
         {
-            Check(queue, key => $"{section.Path}:{key}", () => section.Bind(options, binder => binder.ErrorOnUnknownConfiguration = true));
+            Try(failures, entry.Path, () => alone.Bind(options, binder => binder.ErrorOnUnknownConfiguration = true));
         }
         catch (InvalidOperationException e)
         {
-            // The binder's own, which names the key whose value it cannot read, or those that it does not know.
-            throw Wrong(queue, $"{section.Path}: {e.Message}");
+            // The binder's own, which names the value that it cannot read, or the key that it does not know.
+            failures.Add($"{entry.Path}: {e.Message}");
         }
     }
 
-    /// <summary>Has a setter that refuses a value say where it stands: its parameter's name is the property's.</summary>
-    static void Check(string queue, Func<string?, string> where, Action set)
+    /// <summary>Has a setter that refuses a value say where that stands.</summary>
+    static void Try(List<string> failures, string where, Action set)
     {
         try
         {
@@ -57,11 +68,9 @@ static class ConsumeSettings
         }
         catch (ArgumentOutOfRangeException e)
         {
-            throw Wrong(queue, $"{where(e.ParamName)}: {e.Message.ReplaceLineEndings(" ")}");
+            failures.Add($"{where}: {e.Message.ReplaceLineEndings(" ")}");
         }
     }
-
-    static OptionsValidationException Wrong(string queue, string failure) => new(queue, typeof(TpqConsumeOptions), [failure]);
 
     /// <summary>A little less than the host's own patience, so that what is in hand is given back before it is over. An infinite one is negative.</summary>
     static TimeSpan Cap(TimeSpan grace, TimeSpan shutdown)

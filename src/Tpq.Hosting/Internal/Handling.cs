@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization.Metadata;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 
 namespace Tpq.Internal;
 
@@ -64,6 +63,6 @@ static class Handling
     static async Task DieOfNullAsync<T>(IServiceProvider provider, TpqMessage message, JsonTypeInfo<T> type, Func<string, Task> die)
     {
         await die($"The payload is null, and its handler takes a {type.Type}.").ConfigureAwait(false);
-        provider.GetRequiredService<ILogger<TpqClient>>().NullPayload(message.Id, message.Queue, type.Type);
+        provider.GetRequiredService<TpqClient>().Logger.NullPayload(message.Id, message.Queue, type.Type);
     }
 }

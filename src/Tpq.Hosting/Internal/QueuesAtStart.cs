@@ -1,12 +1,11 @@
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace Tpq.Internal;
 
 /// <summary>Before any service of the host starts: creates the queues that are to be, and looks whether those that are consumed are there.</summary>
-sealed class QueuesAtStart(TpqClient client, Registrations registrations, IOptionsMonitor<TpqQueueOptions> options, ILogger<TpqClient> logger)
+sealed class QueuesAtStart(TpqClient client, Registrations registrations, IOptionsMonitor<TpqQueueOptions> options)
     : IHostedLifecycleService
 {
     public async Task StartingAsync(CancellationToken cancellationToken)
@@ -23,7 +22,7 @@ sealed class QueuesAtStart(TpqClient client, Registrations registrations, IOptio
             }
             catch (TpqQueueNotFoundException)
             {
-                logger.QueueMissing(name);
+                client.Logger.QueueMissing(name);
                 throw;
             }
             catch (NpgsqlException e) when (e is not PostgresException)

@@ -19,8 +19,6 @@ static class DataSources
             var builder = new NpgsqlDataSourceBuilder(settings.ConnectionString);
             if (options.IsBrief)
                 builder.ConfigureTypeLoading(static types => types.EnableTypeLoading(false));
-            if (options.LoggerFactory is { } loggers)
-                builder.UseLoggerFactory(loggers);
             // Of several hosts a queue wants the one that can write.
             return target is not null || settings.Host!.Contains(',') ? builder.BuildMultiHost().WithTargetSession(session) : builder.Build();
         }
