@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Npgsql;
 using Tpq;
 
@@ -14,7 +15,8 @@ public static class ShopDatabase
     public static TpqBuilder AddShop(this IServiceCollection services)
     {
         // The pool of TPQ_URL. An application of yours has its own, by AddNpgsqlDataSource say, and AddTpq takes that.
-        services.AddSingleton(_ => TpqClient.FromEnvironment());
+        // The client's options as AddTpq sets them up: it logs to the host's log.
+        services.AddSingleton(provider => TpqClient.FromEnvironment(provider.GetRequiredService<IOptions<TpqClientOptions>>().Value));
         services.AddSingleton(provider => provider.GetRequiredService<TpqClient>().DataSource);
         services.AddDbContext<ShopContext>((provider, options) => options.UseNpgsql(provider.GetRequiredService<NpgsqlDataSource>()).UseTpq());
         return services.AddTpq().AddQueue(Queue, create: true);

@@ -45,8 +45,8 @@ public static class TpqDbContextExtensions
     /// have no transaction or no savepoint, it has one for a save that puts.
     /// </para>
     /// <para>
-    /// A save that fails or is cancelled puts nothing: its messages stay pending for the next one, and so they do after <c>ChangeTracker.Clear()</c>.
-    /// Disposing the context drops them. With <c>acceptAllChangesOnSuccess: false</c> they are pending until the transaction has committed that the
+    /// A save that fails or is cancelled puts nothing: its messages stay pending for the next one, and so they do after <c>ChangeTracker.Clear()</c>, which
+    /// tells nobody. <see cref="DiscardPuts"/> drops them, and so does disposing the context. With <c>acceptAllChangesOnSuccess: false</c> they are pending until the transaction has committed that the
     /// context began. The synchronous <c>SaveChanges</c> throws <see cref="InvalidOperationException"/> while messages are pending.
     /// </para>
     /// <para>
@@ -62,9 +62,17 @@ public static class TpqDbContextExtensions
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(queue);
         ArgumentNullException.ThrowIfNull(put);
-        PendingPuts pending = context.GetInfrastructure().GetService<PendingPuts>() ?? throw new InvalidOperationException(
-            $"{context.GetType().Name} cannot put on save. Call UseTpq() where its options are set up, beside UseNpgsql().");
-        pending.Add(context, queue, put.ToChecked());
+        PendingOf(context).Add(context, queue, put.ToChecked());
+    }
+
+    /// <summary>Drops the messages that are pending, so that no save puts them: the other half of <c>ChangeTracker.Clear()</c>, for who gives up a unit of work.</summary>
+    /// <param name="context">A context with <see cref="UseTpq(DbContextOptionsBuilder)"/>.</param>
+    /// <remarks>Sends nothing. What a save has put already is its transaction's affair, and stands if that commits.</remarks>
+    /// <exception cref="InvalidOperationException">The context was made without <see cref="UseTpq(DbContextOptionsBuilder)"/>.</exception>
+    public static void DiscardPuts(this DbContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        PendingOf(context).Discard(context.Database);
     }
 
     /// <summary>Lets a context write in a delivery's transaction: what it saves commits with the message, or is undone with it.</summary>
@@ -111,4 +119,7 @@ public static class TpqDbContextExtensions
         UseTpq((DbContextOptionsBuilder)builder);
         return builder;
     }
+
+    static PendingPuts PendingOf(DbContext context) => context.GetInfrastructure().GetService<PendingPuts>() ?? throw new InvalidOperationException(
+        $"{context.GetType().Name} cannot put on save. Call UseTpq() where its options are set up, beside UseNpgsql().");
 }

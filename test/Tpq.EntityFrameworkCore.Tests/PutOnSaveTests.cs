@@ -1,4 +1,5 @@
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Storage;
 using Tpq.EntityFrameworkCore.Tests.Fixtures;
 using Tpq.Tests.Fixtures;
 
@@ -134,6 +135,41 @@ public sealed class PutOnSaveTests(Server server) : ShopTest(server)
         await ExpectAsync([], ["1"]);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Discard_DropsWhatIsPending_AndTheNextUnitOfWorkIsWhole(bool hasFailed)
+    {
+        await using ShopContext context = NewContext();
+        context.Database.AutoTransactionBehavior = AutoTransactionBehavior.Never;
+        Buy(context, 1, "refused");
+        if (hasFailed)
+            await Assert.ThrowsAnyAsync<Exception>(() => context.SaveChangesAsync(Token));
+        context.ChangeTracker.Clear();
+        context.DiscardPuts();
+        Assert.Equal(AutoTransactionBehavior.Never, context.Database.AutoTransactionBehavior);
+        context.SaveChanges();
+        Buy(context, 2);
+        await context.SaveChangesAsync(Token);
+        await ExpectAsync([2], ["2"]);
+    }
+
+    [Fact]
+    public async Task Discard_LeavesAlone_WhatIsInAnOpenTransaction()
+    {
+        await using ShopContext context = NewContext();
+        await using (IDbContextTransaction transaction = await context.Database.BeginTransactionAsync(Token))
+        {
+            Buy(context, 1);
+            await context.SaveChangesAsync(acceptAllChangesOnSuccess: false, Token);
+            context.DiscardPuts();
+            await transaction.CommitAsync(Token);
+        }
+        context.ChangeTracker.Clear();
+        await context.SaveChangesAsync(Token);
+        await ExpectAsync([1], ["1"]);
+    }
+
     [Fact]
     public async Task Delay_IsKept()
     {
@@ -175,6 +211,7 @@ public sealed class PutOnSaveTests(Server server) : ShopTest(server)
         await using var context = new ShopContext(new DbContextOptionsBuilder<ShopContext>().UseNpgsql(ConnectionString).Options);
         var error = Assert.Throws<InvalidOperationException>(() => context.PutOnSave(Orders, new TpqPut("1")));
         Assert.Contains("UseTpq", error.Message, StringComparison.Ordinal);
+        Assert.Equal(error.Message, Assert.Throws<InvalidOperationException>(context.DiscardPuts).Message);
     }
 
     [Fact]

@@ -84,6 +84,14 @@ sealed class PendingPuts : IResettableService
             Forced.Release(database);
     }
 
+    /// <summary>None of them is put any more. Those that stand in a transaction that is still open stay there.</summary>
+    public void Discard(DatabaseFacade database)
+    {
+        _puts.Clear();
+        Enter(null);
+        Forced.Release(database);
+    }
+
     public void ResetState()
     {
         _puts.Clear();
