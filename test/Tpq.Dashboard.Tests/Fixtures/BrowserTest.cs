@@ -39,6 +39,16 @@ public abstract class BrowserTest(Server server, Chromium chromium) : IAsyncLife
             await _site.DisposeAsync();
         if (Client is not null)
             await Client.DisposeAsync();
+        // One by one, for a schema with thousands takes more locks than a server has.
+        await ExecuteAsync($"""
+            DO $$ DECLARE queue regclass; BEGIN
+              SET lock_timeout = '20s';
+              FOR queue IN SELECT oid FROM pg_catalog.pg_class WHERE relkind = 'r' AND relnamespace = to_regnamespace('{Schema}') LOOP
+                EXECUTE 'DROP TABLE ' || queue;
+                COMMIT;
+              END LOOP;
+            END $$
+            """);
         await ExecuteAsync($"SET lock_timeout = '20s'; DROP SCHEMA IF EXISTS {Schema} CASCADE; RESET lock_timeout");
     }
 

@@ -6,8 +6,9 @@ namespace Tpq.Internal.Overview;
 /// <summary>Reads an overview of all queues, at a cost that depends neither on their depth nor on what was consumed. Not thread safe.</summary>
 /// <remarks>
 /// <para>The first statement asks the server's statistics about all queues. Then it looks into some of them, at most <see cref="MostLooks"/> each time: first into
-/// those in which something has happened since the last look, then into those whose last look is oldest. So with no more queues than that all numbers are
-/// counted, up to the limit of a look; and with more of them, those of a queue that is busy may be the statistics', which are marked as estimates.</para>
+/// those in which something has happened since the last look or that it has never looked into, then into some others, whose last look is oldest. So with no more
+/// queues than that all numbers are counted, up to the limit of a look; and with more of them, those of a queue that is busy may be the statistics', which are
+/// marked as estimates.</para>
 /// <para>A look reads some thousand rows, and begins behind the dead rows where there are a great many: see <see cref="OverviewSql"/>. Where the statistics mislead, after a crash of the
 /// server for instance, it gives up after a quarter of a second.</para>
 /// </remarks>
@@ -16,6 +17,9 @@ namespace Tpq.Internal.Overview;
 sealed class OverviewReader(TpqClient client, Func<string, bool>? isWanted = null)
 {
     public const int MostLooks = 100;
+
+    /// <summary>So many of them go where nothing has happened, if not all do: the statistics may have lost something, or be off.</summary>
+    const int MostNeedless = 10;
 
     /// <summary>So many looks are one transaction: more would hold many locks at once, though none that anybody waits for but DDL.</summary>
     const int LooksAtOnce = 10;
@@ -44,12 +48,12 @@ sealed class OverviewReader(TpqClient client, Func<string, bool>? isWanted = nul
     {
         if (queues.Count <= MostLooks)
             return queues;
-        return queues
+        ILookup<bool, QueueStatistics> byNeed = queues
             .Select(q => (Queue: q, Last: _looks.TryGetValue(q.Name.Queue, out var last) ? last : default))
-            .OrderBy(static c => c.Last.Statistics is { } then ? c.Queue.IsUnchangedSince(then) ? 2 : 1 : c.Queue.Live > 0 ? 0 : 1)
+            .OrderBy(static c => c.Last.Round == 0 && c.Queue.Live > 0 ? 0 : 1)
             .ThenBy(static c => c.Last.Round)
-            .Take(MostLooks)
-            .Select(static c => c.Queue);
+            .ToLookup(static c => c.Last.Look is null || !c.Queue.IsUnchangedSince(c.Last.Statistics), static c => c.Queue);
+        return byNeed[true].Concat(byNeed[false].Take(MostNeedless)).Take(MostLooks);
     }
 
     QueueOverview Describe(QueueStatistics queue)
