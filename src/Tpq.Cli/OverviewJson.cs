@@ -19,8 +19,6 @@ static class OverviewJson
         json.WriteBoolean("paused", queue.IsPaused);
         json.WriteBoolean("awaited", queue.IsAwaited);
         json.WriteNumber("holders", queue.Holders);
-        json.WriteNumber("puts", queue.Puts);
-        json.WriteNumber("takes", queue.Takes);
     }
 
     /// <summary>A number, and beside it, where it is one, that it is an estimate.</summary>

@@ -35,6 +35,23 @@ public sealed class EndpointTests(Server server) : DashboardTest(server)
         }
     }
 
+    [Theory]
+    [InlineData("", "text/html")]
+    [InlineData("main.js", "text/javascript")]
+    [InlineData("api/events", "text/event-stream")]
+    [InlineData("api/messages?queue=orders", "application/json")]
+    [InlineData("api/doctor", "application/json")]
+    public async Task Head_AnswersAsGet_WithoutABody(string path, string type)
+    {
+        await NewQueueAsync("orders", "1");
+        await StartAsync();
+        using var request = new HttpRequestMessage(HttpMethod.Head, path);
+        using HttpResponseMessage response = await Http.SendAsync(request, Token);
+        Assert.Equal((HttpStatusCode.OK, type), (response.StatusCode, response.Content.Headers.ContentType?.MediaType));
+        Assert.Equal("nosniff", Assert.Single(response.Headers.GetValues("X-Content-Type-Options")));
+        Assert.Empty(await response.Content.ReadAsByteArrayAsync(Token));
+    }
+
     [Fact]
     public async Task NoPageIsOpen_NothingIsRead()
     {

@@ -26,6 +26,7 @@ public sealed class TopTests(Server server) : CommandTest(server)
         await NewQueueAsync("orders", "1", "2");
         using JsonDocument top = JsonDocument.Parse((await RunAsync("top", "--once", "--json")).With(0).Output);
         JsonElement orders = Assert.Single(top.RootElement.EnumerateArray());
+        Assert.True(orders.GetProperty("puts").GetInt64() >= 0 && orders.GetProperty("takes").GetInt64() >= 0);
         Assert.Equal(("orders", 2, 0, JsonValueKind.Null, false), (orders.GetProperty("queue").GetString(), orders.GetProperty("ready").GetInt64(), orders.GetProperty("in_hand").GetInt64(),
             orders.GetProperty("dead").ValueKind, orders.GetProperty("paused").GetBoolean()));
         Assert.InRange(orders.GetProperty("oldest").GetDateTimeOffset(), DateTimeOffset.UtcNow.AddMinutes(-5), DateTimeOffset.UtcNow.AddMinutes(5));
@@ -62,6 +63,16 @@ public sealed class TopTests(Server server) : CommandTest(server)
         using JsonDocument stats = JsonDocument.Parse((await RunAsync("stats", "orders", "--json")).With(0).Output);
         Assert.Equal(held.Connection.ProcessID, Assert.Single(stats.RootElement.GetProperty("consumers").EnumerateArray()).GetProperty("process").GetInt32());
         Assert.True(stats.RootElement.GetProperty("table_bytes").GetInt64() > 0);
+    }
+
+    /// <summary>Nobody has put or taken anything, though creating it has written rows.</summary>
+    [Fact]
+    public async Task Stats_OfANewQueue_HasNoPutsAndNoTakes()
+    {
+        await NewQueueAsync("orders");
+        Assert.DoesNotContain("taken", (await RunAsync("stats", "orders")).With(0).Output, StringComparison.Ordinal);
+        using JsonDocument stats = JsonDocument.Parse((await RunAsync("stats", "orders", "--json")).With(0).Output);
+        Assert.False(stats.RootElement.TryGetProperty("puts", out _) || stats.RootElement.TryGetProperty("takes", out _));
     }
 
     [Fact]

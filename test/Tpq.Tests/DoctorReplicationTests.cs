@@ -31,6 +31,11 @@ public sealed class DoctorReplicationTests
 
             Finding atStandby = Assert.Single(await ExamineAsync(servers.Standby.ConnectionString));
             Assert.Equal(("read-only", Severity.Error), (atStandby.Check, atStandby.Severity));
+            // Whose consumers have their locks at the primary.
+            Finding[] waiting = await ExamineAsync(servers.Standby.ConnectionString, new DoctorLimits { Unconsumed = TimeSpan.Zero });
+            Assert.Equal(["read-only", "visibility"], waiting.Select(f => f.Check));
+            Assert.Equal("At the primary: tpq doctor", waiting[1].Remedy);
+            Assert.Contains(await ExamineAsync(servers.Primary.ConnectionString, new DoctorLimits { Unconsumed = TimeSpan.Zero }), f => f.Check == "no-consumer");
 
             // In the words of the remedy.
             await using NpgsqlConnection healer = await standby.OpenConnectionAsync(Token);
@@ -50,15 +55,15 @@ public sealed class DoctorReplicationTests
         await FoundAsync(client, static found => found.Length == 0);
     }
 
-    static async Task<Finding[]> ExamineAsync(string connectionString)
+    static async Task<Finding[]> ExamineAsync(string connectionString, DoctorLimits? limits = null)
     {
         await using var client = new TpqClient(connectionString);
-        return await ExamineAsync(client);
+        return await ExamineAsync(client, limits);
     }
 
     /// <summary>All but the end of the server's support, which comes by itself.</summary>
-    static async Task<Finding[]> ExamineAsync(TpqClient client) =>
-        [.. (await new Doctor(client, new DoctorLimits { StandbyAge = 5 }).ExamineAsync([], Token)).Findings.Where(static f => f.Check is not "server-version")];
+    static async Task<Finding[]> ExamineAsync(TpqClient client, DoctorLimits? limits = null) =>
+        [.. (await new Doctor(client, limits ?? new DoctorLimits { StandbyAge = 5 }).ExamineAsync([], Token)).Findings.Where(static f => f.Check is not "server-version")];
 
     static async Task<Finding[]> FoundAsync(TpqClient client, Func<Finding[], bool> isSeen)
     {

@@ -1,5 +1,6 @@
 using Npgsql;
 using Tpq.Internal.Overview;
+using Tpq.Internal.Telemetry;
 using Tpq.Tests.Fixtures;
 
 namespace Tpq.Tests;
@@ -88,13 +89,16 @@ public sealed class OverviewTests(Server server) : DatabaseTest(server)
         Assert.NotNull(overview.Oldest);
 
         QueueStatistics statistics = overview.Statistics;
-        await using NpgsqlConnection connection = await OpenAsync();
-        string plan = await ScalarAsync<string>(connection,
-            $"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {OverviewSql.Look(statistics).Replace("$1", $"{statistics.After}").Replace("$2", "'-infinity'")}");
-        long pages = System.Text.RegularExpressions.Regex.Matches(plan, "\"Shared (Hit|Read) Blocks\": ([0-9]+)")
-            .Max(m => long.Parse(m.Groups[2].Value, System.Globalization.CultureInfo.InvariantCulture));
         // From the front it would be a page for each of the 300,000 dead rows.
-        Assert.InRange(pages, 1, 12_000);
+        Assert.InRange(await PagesAsync(OverviewSql.Look(statistics).Replace("$1", $"{statistics.After}").Replace("$2", "'-infinity'")), 1, 12_000);
+        Assert.InRange(await PagesAsync(QueueGauge.Statement([(statistics.Name, statistics)])), 1, 12_000);
+    }
+
+    async Task<long> PagesAsync(string statement)
+    {
+        string plan = await ScalarAsync<string>($"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}");
+        return System.Text.RegularExpressions.Regex.Matches(plan, "\"Shared (Hit|Read) Blocks\": ([0-9]+)")
+            .Max(m => long.Parse(m.Groups[2].Value, System.Globalization.CultureInfo.InvariantCulture));
     }
 
     [Fact]
@@ -145,6 +149,17 @@ public sealed class OverviewTests(Server server) : DatabaseTest(server)
             $"CREATE TABLE \"{Schema}\".\"tpq_q{i:000}\" (id bigserial PRIMARY KEY, data json NOT NULL);")));
         Assert.Equal(OverviewReader.MostLooks, (await Reader.ReadAsync(Token)).Queues.Count(q => !q.Ready.IsEstimate));
         Assert.All((await Reader.ReadAsync(Token)).Queues, q => Assert.Equal(Exactly(0), q.Ready));
+        // Where nothing happens, it asks for the statistics, and looks into ten, all in one batch.
+        var log = new StatementLog();
+        await using NpgsqlDataSource source = log.Create(Server.KeywordsOf(Server.Url));
+        await using var client = new TpqClient(source, new TpqClientOptions { Schema = Schema });
+        var reader = new OverviewReader(client);
+        await EventuallyAsync(async () =>
+        {
+            log.Take();
+            await reader.ReadAsync(Token);
+            return log.Take().Count == 2;
+        }, "a look that is short");
         await Client.Queue("q000").PutAsync("1", Token);
         await EventuallyAsync(async () => (await Reader.ReadAsync(Token)).Find("q000")!.Ready == Exactly(1), "a look into what has changed");
     }

@@ -64,7 +64,7 @@ sealed class Dashboard
         Post("/api/move", writes.MoveAsync);
         return group;
 
-        void Get(string pattern, RequestDelegate handler) => group.MapGet(pattern, guard.Reading(handler));
+        void Get(string pattern, RequestDelegate handler) => group.MapMethods(pattern, [HttpMethods.Get, HttpMethods.Head], guard.Reading(handler));
 
         // The guard asks for the token itself, before it reads: so the application need not have the middleware.
         void Post(string pattern, RequestDelegate handler) => group.MapPost(pattern, guard.Writing(handler));

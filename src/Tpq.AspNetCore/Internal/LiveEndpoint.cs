@@ -29,6 +29,8 @@ sealed class LiveEndpoint(Dashboard dashboard)
             context.Response.ContentType = "text/event-stream";
             // For proxies which would wait for more.
             context.Response.Headers["X-Accel-Buffering"] = "no";
+            if (HttpMethods.IsHead(context.Request.Method))
+                return;
             context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
             await SseFormatter.WriteAsync(EventsAsync(ended.Token), context.Response.Body, static (item, buffer) =>
             {

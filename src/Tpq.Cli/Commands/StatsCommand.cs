@@ -54,7 +54,6 @@ static class StatsCommand
         table.Add("dead letters", TopTable.Number(overview.DeadOf(queue.Name)));
         table.Add("oldest", queue.Oldest is { } oldest ? Display.Age(oldest, overview.At) : "");
         table.Add("paused", queue.IsPaused ? "yes" : "no");
-        table.Add("put, taken", $"{Display.Count(queue.Puts)}, {Display.Count(queue.Takes)} since the server's statistics began");
         table.Add("on disk", $"{Size(storage.TableBytes)}, indexes {Size(storage.IndexBytes)}{(storage.LaterBytes is { } later ? $", for later {Size(later)}" : "")}");
         table.Add("dead rows", Display.Count(storage.DeadRows));
         table.Add("last vacuum", storage.LastVacuum is { } vacuum ? $"{Display.Age(vacuum, overview.At)} ago" : "");

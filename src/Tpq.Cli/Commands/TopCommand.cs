@@ -69,6 +69,9 @@ static class TopCommand
         {
             json.WriteStartObject();
             OverviewJson.WriteMembers(json, queue, overview);
+            // For rates. What they begin with is of no meaning: the rows that come and go when a queue is created, or since the statistics were reset.
+            json.WriteNumber("puts", queue.Puts);
+            json.WriteNumber("takes", queue.Takes);
             json.WriteEndObject();
         }
     }, cancellationToken);

@@ -17,6 +17,9 @@ sealed class Doctor(TpqClient client, DoctorLimits? limits = null)
     /// <summary>Quoted; whose rights are meant.</summary>
     string _role = "";
 
+    /// <summary>Whose locks are those of its own sessions, and not those of whoever consumes at the primary.</summary>
+    bool _isStandby;
+
     /// <summary>Examines once.</summary>
     /// <param name="names">The queues; none for all. The server is examined in any case.</param>
     /// <param name="cancellationToken">Ends it.</param>
@@ -24,12 +27,13 @@ sealed class Doctor(TpqClient client, DoctorLimits? limits = null)
     public async Task<Diagnosis> ExamineAsync(IReadOnlyCollection<string> names, CancellationToken cancellationToken)
     {
         _findings.Clear();
-        await ReadAsync("SELECT current_user::text AS role", [], row => _role = Identifier.Quote(row.Text("role")), cancellationToken).ConfigureAwait(false);
+        await ReadAsync("SELECT current_user::text AS role, pg_catalog.pg_is_in_recovery() AS standby", [], row =>
+            (_role, _isStandby) = (Identifier.Quote(row.Text("role")), row.Is("standby")), cancellationToken).ConfigureAwait(false);
         await SchemaAsync(cancellationToken).ConfigureAwait(false);
         _queues = await QueuesAsync(names, cancellationToken).ConfigureAwait(false);
         // First, so that time passes until the second look.
         Dictionary<int, long> leftAlone = await LookAsync(cancellationToken).ConfigureAwait(false);
-        foreach (Examination examination in (Examination[])[.. ServerState.All, .. ServerSettings.All, .. VacuumHorizon.All])
+        foreach (Examination examination in (Examination[])[.. ServerState.All, .. ServerSettings.All, .. VacuumHorizon.All, QueuePrivileges.Functions])
             await RunAsync(examination.Subject, examination.Sql, [], row => examination.Find(row, _scope), cancellationToken).ConfigureAwait(false);
         await RunAsync(Strangers.Tables.Subject, Strangers.Tables.Sql, NameParameters(), row =>
             names.Count == 0 || names.Contains(row.Text("queue")) ? Strangers.Tables.Find(row, _scope) : null, cancellationToken).ConfigureAwait(false);
@@ -91,11 +95,12 @@ sealed class Doctor(TpqClient client, DoctorLimits? limits = null)
     async Task<Dictionary<int, long>> LookAsync(CancellationToken cancellationToken)
     {
         var leftAlone = new Dictionary<int, long>();
-        string[] hidden = [.. _queues.Where(static q => !q.IsReadable).Select(static q => q.Name.Table)];
+        QueueName[] hidden = [.. _queues.Where(static q => !q.IsReadable).Select(static q => q.Name)];
         if (hidden.Length > 0)
             _findings.Add(new Finding(
-                Severity.Info, "visibility", null, "Could not look into queues that the role may not read.", $"{Evidence.Count(hidden.Length, "queue")}, the first of them {hidden[0]}.",
-                $"GRANT SELECT ON {hidden[0]} TO {_role}"));
+                Severity.Info, "visibility", null, "Could not look into queues that the role may not read.",
+                $"Role {_role} may not read {Evidence.Count(hidden.Length, "queue")}, the first of them {hidden[0].Table}.",
+                $"As a role that may read it, its owner for example: {_scope.Command("doctor", hidden[0].Queue)}"));
         foreach ((int Number, ExaminedQueue Queue)[] some in _queues.Index().Where(static q => q.Item.IsReadable).Chunk(QueueContents.MostQueues))
             await LookAsync(some, row =>
             {
@@ -104,6 +109,13 @@ sealed class Doctor(TpqClient client, DoctorLimits? limits = null)
                 if (QueueContents.IsLeftAlone(row, queue, _scope))
                     leftAlone.Add((int)row.Number("number"), row.Number("first"));
             }, cancellationToken).ConfigureAwait(false);
+        if (_isStandby && leftAlone.Count > 0)
+        {
+            leftAlone.Clear();
+            _findings.Add(new Finding(
+                Severity.Info, "visibility", null, "Could not look at who consumes the queues.", "The server is a standby, which does not know the locks of those who consume at the primary.",
+                $"At the primary: {_scope.Command("doctor")}"));
+        }
         await ForgetAttendedAsync(leftAlone, cancellationToken).ConfigureAwait(false);
         return leftAlone;
     }

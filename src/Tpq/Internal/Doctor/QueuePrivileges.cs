@@ -1,8 +1,8 @@
 namespace Tpq.Internal;
 
 /// <summary>
-/// Whether the role of this session has whole sets of rights. One that may only look, put or take is healthy; one that has a part of what a put or a take
-/// needs is not.
+/// Whether the role of this session has whole sets of rights. One that may only look, put or take is healthy, and so is one that has no right to a queue: it is
+/// not the role's. One that has a part of what a put or a take needs is not.
 /// </summary>
 static class QueuePrivileges
 {
@@ -25,15 +25,35 @@ static class QueuePrivileges
 
     public static readonly QueueExamination[] All = [Privileges];
 
+    /// <summary>What puts, takes and the trigger call, and everybody may run unless somebody has revoked it.</summary>
+    public static readonly Examination Functions = new(
+        "the rights to functions",
+        """
+        SELECT current_user::text AS role, string_agg(f.name, ', ') AS names
+        FROM unnest(ARRAY['pg_notify(text, text)', 'set_config(text, text, boolean)', 'current_setting(text, boolean)', 'nextval(regclass)',
+          'pg_get_serial_sequence(text, text)', 'pg_current_snapshot()', 'pg_snapshot_xmax(pg_snapshot)', 'pg_xact_status(xid8)', 'pg_current_xact_id_if_assigned()', 'pg_backend_pid()',
+          'pg_try_advisory_lock(integer, integer)', 'pg_advisory_lock(integer, integer)', 'pg_advisory_unlock(integer, integer)', 'pg_advisory_unlock_all()',
+          'pg_try_advisory_xact_lock(integer, integer)', 'pg_try_advisory_xact_lock_shared(integer, integer)']) u(name),
+          LATERAL (SELECT 'pg_catalog.' || u.name AS name) f
+        WHERE NOT pg_catalog.has_function_privilege(f.name, 'EXECUTE')
+        """,
+        static (row, _) => row.Text("names") is { Length: > 0 } names
+            ? new Finding(
+                Severity.Warning, "privileges", null, "The role may not run functions that puts and takes call.", $"Role \"{row.Text("role")}\" lacks: EXECUTE ON FUNCTION {names}.",
+                $"GRANT EXECUTE ON FUNCTION {names} TO {Identifier.Quote(row.Text("role"))}")
+            : null);
+
     static Finding? Find(Row row, ExaminedQueue queue, Scope scope)
     {
         (string name, string to) = (row.Text("name"), Identifier.Quote(row.Text("role")));
         (bool puts, bool takes, bool looks) = (row.Is("inserts"), row.Is("deletes"), row.Is("selects"));
+        if (!puts && !takes && !looks)
+            return null;
         string[] lacks = [.. Lacking(row, queue)];
         if (lacks.Length > 0)
             return new Finding(
                 Severity.Warning, "privileges", queue.Queue,
-                puts || takes || looks ? "The role has not all rights that it takes to put or to take." : "The role has no right to use the queue.",
+                "The role has not all rights that it takes to put or to take.",
                 $"Role \"{row.Text("role")}\" lacks: {string.Join("; ", lacks)}.", string.Join("; ", lacks.Select(r => $"GRANT {r} TO {to}")));
         string[] laterLacks = takes && !row.Is("later_takes")
             ? [$"SELECT, INSERT, DELETE, UPDATE ON {queue.Name.Later}", $"INSERT, SELECT ON {name}", $"USAGE ON SEQUENCE {row.Text("sequence")}"]
@@ -59,11 +79,6 @@ static class QueuePrivileges
             yield return $"SELECT ON {name}";
         if (takes && !row.Is("updates"))
             yield return $"UPDATE ({(queue.Columns.Contains("attempts") ? "attempts" : "id")}) ON {name}";
-        if (!puts && !takes && !looks)
-        {
-            yield return $"SELECT, INSERT, DELETE, UPDATE ON {name}";
-            yield return $"USAGE ON SEQUENCE {row.Text("sequence")}";
-        }
     }
 
     static string Columns(string right, string columns) =>

@@ -14,9 +14,17 @@ static class OverviewSql
     /// <summary>For the next statements of the batch and its transaction: should the statistics mislead, a look gives up.</summary>
     public const string Timeout = "SELECT pg_catalog.set_config('statement_timeout', '250ms', true)";
 
-    static readonly string Limit = (MostCounted + 1).ToString(CultureInfo.InvariantCulture);
+    public static readonly string Limit = (MostCounted + 1).ToString(CultureInfo.InvariantCulture);
 
     const string Database = "(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())";
+
+    /// <summary>Behind which id the living rows of a table are supposed to begin, see <see cref="Statistics"/>; null for the front. All three are expressions.</summary>
+    public static string After(string table, string live, string dead) =>
+        $"""
+        CASE WHEN {dead} > {MostDead} THEN (
+                   SELECT CASE WHEN pg_catalog.has_sequence_privilege(s.oid, 'SELECT,USAGE') THEN pg_catalog.pg_sequence_last_value(s.oid) - {live} - {MostDead} END
+                   FROM (SELECT pg_catalog.pg_get_serial_sequence({table}, 'id')::regclass AS oid) s) END
+        """;
 
     /// <summary>
     /// All queues with their statistics: $1 to $3 as for <see cref="CatalogSql.IsListed"/>. Reads the catalog, and the table of locks once.
@@ -46,9 +54,7 @@ static class OverviewSql
         SELECT substr(q.relname, char_length($1) + 1), q.nspname::text,
                q.columns, q.later IS NOT NULL,
                CASE WHEN q.live = 0 AND q.dead = 0 AND q.puts = 0 THEN greatest(q.reltuples, 0)::bigint ELSE q.live END,
-               CASE WHEN q.dead > {MostDead} THEN (
-                   SELECT CASE WHEN pg_catalog.has_sequence_privilege(s.oid, 'SELECT,USAGE') THEN pg_catalog.pg_sequence_last_value(s.oid) - q.live - {MostDead} END
-                   FROM (SELECT pg_catalog.pg_get_serial_sequence(format('%I.%I', q.nspname, q.relname), 'id')::regclass AS oid) s) END,
+               {After("format('%I.%I', q.nspname, q.relname)", "q.live", "q.dead")},
                coalesce(pg_catalog.pg_stat_get_live_tuples(q.later), 0), coalesce(pg_catalog.pg_stat_get_dead_tuples(q.later) > {MostDead}, false),
                q.puts, q.takes,
                coalesce(pg_catalog.pg_stat_get_tuples_inserted(q.later) + pg_catalog.pg_stat_get_tuples_updated(q.later) + pg_catalog.pg_stat_get_tuples_deleted(q.later), 0),
@@ -108,7 +114,7 @@ static class OverviewSql
         FROM {queue.Name.Table} WHERE id > $1 ORDER BY id LIMIT {Limit}
         """);
 
-    static string EnqueuedAt(QueueStatistics queue) => queue.HasEnqueuedAt ? $"{Sql.Readable("enqueued_at")} AS enqueued_at" : "NULL::timestamptz AS enqueued_at";
+    public static string EnqueuedAt(QueueStatistics queue) => queue.HasEnqueuedAt ? $"{Sql.Readable("enqueued_at")} AS enqueued_at" : "NULL::timestamptz AS enqueued_at";
 
     static string LookLater(QueueName name) =>
         $"""

@@ -1,12 +1,11 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
-using Tpq.Internal.Overview;
 
 namespace Tpq.Internal.Telemetry;
 
 /// <summary>What is asked for at each collection: of the queues that this process uses.</summary>
-/// <remarks>Depth and age are of the database. They cost one overview for each client, whatever the number of its queues, and none where nobody listens.</remarks>
+/// <remarks>Depth and age are of the database. They cost one statement for each client, whatever the number of its queues, and none where nobody listens.</remarks>
 static class Gauges
 {
     static readonly ConcurrentDictionary<TpqClient, DatabaseGauge> Clients = [];
@@ -21,20 +20,18 @@ static class Gauges
             .GroupBy(static queue => (queue.Server, queue.Name.Queue))
             .Select(static queues => new Measurement<long>(queues.Sum(static q => q.InHand), Tags(queues.First())));
 
-    public static IEnumerable<Measurement<long>> Depth() => Of(static (queue, _) => queue.Ready.Count);
+    public static IEnumerable<Measurement<long>> Depth() => Of(static queue => queue.Depth);
 
-    public static IEnumerable<Measurement<double>> OldestAge() =>
-        Of(static (queue, at) => queue.Oldest is { } oldest && oldest < at ? (at - oldest).TotalSeconds : 0);
+    public static IEnumerable<Measurement<double>> OldestAge() => Of(static queue => queue.OldestAge);
 
-    static IEnumerable<Measurement<T>> Of<T>(Func<QueueOverview, DateTimeOffset, T> value)
+    static IEnumerable<Measurement<T>> Of<T>(Func<QueueGauge, T> value)
         where T : struct =>
-        from gauge in Clients
-        let overview = gauge.Value.Read()
-        where overview is not null
-        from queue in gauge.Key.KnownQueues
-        let seen = overview.Find(queue.Name.Queue)
-        where seen is not null
-        group new Measurement<T>(value(seen, overview.At), Tags(queue)) by (queue.Server, queue.Name.Queue) into same
+        from client in Clients
+        let gauges = client.Value.Read()
+        where gauges is not null
+        from queue in client.Key.KnownQueues
+        where gauges.ContainsKey(queue.Name.Queue)
+        group new Measurement<T>(value(gauges[queue.Name.Queue]), Tags(queue)) by (queue.Server, queue.Name.Queue) into same
         select same.First();
 
     public static KeyValuePair<string, object?> Tag(string queue) => new("messaging.destination.name", queue);
