@@ -1,0 +1,21 @@
+using System.Diagnostics;
+
+namespace Tpq.Bench.Measuring;
+
+/// <summary>A part of a load: how many messages, how long it took, and what it cost this process.</summary>
+/// <param name="Messages">How many.</param>
+/// <param name="Elapsed">How long it took.</param>
+/// <param name="Processor">The time of all threads on a processor, by <c>getrusage</c>, which is finer than <see cref="Process.TotalProcessorTime"/>.</param>
+/// <param name="Bytes">What was allocated.</param>
+sealed record Slice(long Messages, TimeSpan Elapsed, TimeSpan Processor, long Bytes)
+{
+    public double Rate => Messages / Elapsed.TotalSeconds;
+
+    /// <summary>Begins one. The function ends it.</summary>
+    public static Func<Slice> Begin(Tally tally)
+    {
+        (long messages, long start, TimeSpan processor, long bytes) = (tally.Total, Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime, GC.GetTotalAllocatedBytes());
+        return () => new Slice(
+            tally.Total - messages, Stopwatch.GetElapsedTime(start), Environment.CpuUsage.TotalTime - processor, GC.GetTotalAllocatedBytes() - bytes);
+    }
+}
