@@ -82,6 +82,28 @@ public sealed class InterceptorTests(Server server) : ShopTest(server)
         await ExpectAsync([1], ["1"]);
     }
 
+    [Fact]
+    public async Task SuppressedSave_LeavesItPending_AsItsEntities()
+    {
+        var suppressing = new Suppressing { IsOn = true };
+        await using ShopContext context = NewContext(suppressing);
+        Buy(context, 1);
+        await context.SaveChangesAsync(Token);
+        Assert.Equal((0, 0), (await CountPurchasesAsync(), await Orders.CountAsync(Token)));
+        suppressing.IsOn = false;
+        await context.SaveChangesAsync(Token);
+        await ExpectAsync([1], ["1"]);
+    }
+
+    sealed class Suppressing : SaveChangesInterceptor
+    {
+        public bool IsOn { get; set; }
+
+        public override ValueTask<InterceptionResult<int>> SavingChangesAsync(
+            DbContextEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default) =>
+            ValueTask.FromResult(IsOn ? InterceptionResult<int>.SuppressWithResult(0) : result);
+    }
+
     sealed class Saving(Func<DbContext, Task> action) : SaveChangesInterceptor
     {
         public Saving(Action<DbContext> action)

@@ -154,8 +154,10 @@ public sealed class PutOnSaveTests(Server server) : ShopTest(server)
         await ExpectAsync([2], ["2"]);
     }
 
-    [Fact]
-    public async Task Discard_LeavesAlone_WhatIsInAnOpenTransaction()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Discard_LeavesToItsTransaction_WhatIsInOne(bool commits)
     {
         await using ShopContext context = NewContext();
         await using (IDbContextTransaction transaction = await context.Database.BeginTransactionAsync(Token))
@@ -163,11 +165,12 @@ public sealed class PutOnSaveTests(Server server) : ShopTest(server)
             Buy(context, 1);
             await context.SaveChangesAsync(acceptAllChangesOnSuccess: false, Token);
             context.DiscardPuts();
-            await transaction.CommitAsync(Token);
+            if (commits)
+                await transaction.CommitAsync(Token);
         }
         context.ChangeTracker.Clear();
         await context.SaveChangesAsync(Token);
-        await ExpectAsync([1], ["1"]);
+        await ExpectAsync(commits ? [1] : [], commits ? ["1"] : []);
     }
 
     [Fact]

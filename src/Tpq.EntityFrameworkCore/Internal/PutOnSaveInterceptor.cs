@@ -57,7 +57,7 @@ sealed partial class PutOnSaveInterceptor(PendingPuts pending) : ISaveChangesInt
     public async ValueTask<int> SavedChangesAsync(SaveChangesCompletedEventData eventData, int result, CancellationToken cancellationToken = default)
     {
         DbContext context = eventData.Context!;
-        if (!pending.AreWritten)
+        if (!pending.AreWritten && !IsSuppressed(context))
             await WriteAloneAsync(context, cancellationToken).ConfigureAwait(false);
         End(context);
         return result;
@@ -78,6 +78,9 @@ sealed partial class PutOnSaveInterceptor(PendingPuts pending) : ISaveChangesInt
         if (!pending.IsEmpty)
             pending.Forced.Force(context.Database);
     }
+
+    /// <summary>Whether another interceptor has kept the save from being made: one that was made, and accepts, leaves no changes.</summary>
+    bool IsSuppressed(DbContext context) => pending.Accepts && context.ChangeTracker.HasChanges();
 
     bool CommitsSave(TransactionEventData eventData) => pending.IsSaving && eventData.TransactionId == _savesIn;
 
