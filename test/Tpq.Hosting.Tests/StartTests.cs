@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Npgsql;
 using Tpq.Hosting.Tests.Fixtures;
 using Tpq.Tests.Fixtures;
 
@@ -48,6 +49,21 @@ public sealed class StartTests(Server server) : HostTest(server)
         await Client.Queue("orders").PutAsync("1", Token);
         Assert.Equal("1", await _seen.NextAsync());
         Assert.Single(Logs.GetSnapshot(), r => r.Message == "Created queue orders");
+    }
+
+    [Theory]
+    [InlineData(true, "permission denied for schema")]
+    [InlineData(false, "permission denied for table tpq_orders")]
+    public async Task ARightThatIsMissing_StopsTheStart_AndTheLogNamesTheQueue(bool creates, string reason)
+    {
+        if (!creates)
+            await NewQueueAsync();
+        await using LimitedRole role = await LimitedRole.CreateAsync(Server, Schema, "");
+        HostApplicationBuilder app = NewApp();
+        TpqBuilder tpq = app.Services.AddTpq($"{Server.KeywordsOf(Server.Url)};{role.Settings}", o => o.Schema = Schema);
+        _ = creates ? tpq.AddQueue("orders", create: true) : tpq.AddConsumer("orders", Ignore);
+        await Assert.ThrowsAsync<PostgresException>(() => Build(app).StartAsync(Token));
+        Assert.Contains(Complaints, r => r.Category == "Tpq" && r.Message.StartsWith($"The host cannot start, because the server refuses it queue orders: {reason}", StringComparison.Ordinal));
     }
 
     [Theory]

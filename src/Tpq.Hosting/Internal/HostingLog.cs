@@ -10,4 +10,7 @@ static partial class HostingLog
 
     [LoggerMessage(1401, LogLevel.Error, "Message {Id} of queue {Queue} is null, where its handler takes a {Type}; it is moved to the dead letter queue")]
     public static partial void NullPayload(this ILogger logger, long id, string queue, Type type);
+
+    [LoggerMessage(1402, LogLevel.Error, "The host cannot start, because the server refuses it queue {Queue}: {Reason}")]
+    public static partial void QueueRefused(this ILogger logger, string queue, string reason);
 }

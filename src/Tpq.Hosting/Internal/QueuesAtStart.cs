@@ -25,7 +25,12 @@ sealed class QueuesAtStart(TpqClient client, Registrations registrations, IOptio
                 client.Logger.QueueMissing(name);
                 throw;
             }
-            catch (NpgsqlException e) when (e is not PostgresException)
+            catch (PostgresException e)
+            {
+                client.Logger.QueueRefused(name, e.MessageText);
+                throw;
+            }
+            catch (NpgsqlException e)
             {
                 throw new TpqException($"The host cannot start, because the database of queue \"{name}\" is not reached: {e.Message}", e);
             }
