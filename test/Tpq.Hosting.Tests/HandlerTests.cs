@@ -29,6 +29,8 @@ public sealed class HandlerTests : HostTest
         TpqMessage dead = await TakeDeadAsync(queue);
         Assert.Equal(("5", "System.IO.InvalidDataException: rotten"), (dead.Headers["tpq-attempts"], dead.Headers["tpq-error"]));
         Assert.Equal("tea, tea disposed", await LedgerAsync());
+        // The dead letter is there a moment before it is in the log.
+        await EventuallyAsync(() => Task.FromResult(Complaints.Any(static r => r.Id.Id == 1205)), "the log");
         // Each failure was settled in the message's own transaction: nobody had given it back before.
         Assert.Equal([1202, 1202, 1202, 1202, 1205], Complaints.Select(r => r.Id.Id));
     }
