@@ -89,14 +89,15 @@ public sealed class OverviewTests(Server server) : DatabaseTest(server)
         Assert.NotNull(overview.Oldest);
 
         QueueStatistics statistics = overview.Statistics;
-        // From the front it would be a page for each of the 300,000 dead rows.
-        Assert.InRange(await PagesAsync(OverviewSql.Look(statistics).Replace("$1", $"{statistics.After}").Replace("$2", "'-infinity'")), 1, 12_000);
-        Assert.InRange(await PagesAsync(QueueGauge.Statement([(statistics.Name, statistics)])), 1, 12_000);
+        // From the front it would be all pages of the table and of its index, some thousands.
+        Assert.InRange(await PagesAsync(OverviewSql.Look(statistics).Replace("$1", $"{statistics.After}").Replace("$2", "'-infinity'")), 1, 1_000);
+        Assert.InRange(await PagesAsync(QueueGauge.Statement([(statistics.Name, statistics)])), 1, 1_000);
     }
 
     async Task<long> PagesAsync(string statement)
     {
-        string plan = await ScalarAsync<string>($"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}");
+        // A scan of the whole table may be what costs least, and does not show where the look begins.
+        string plan = await ScalarAsync<string>($"SET enable_seqscan = off; EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}");
         return System.Text.RegularExpressions.Regex.Matches(plan, "\"Shared (Hit|Read) Blocks\": ([0-9]+)")
             .Max(m => long.Parse(m.Groups[2].Value, System.Globalization.CultureInfo.InvariantCulture));
     }
