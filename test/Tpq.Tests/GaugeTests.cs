@@ -8,7 +8,7 @@ namespace Tpq.Tests;
 public sealed class GaugeTests(Server server) : DatabaseTest(server)
 {
     readonly Telemetry _telemetry = new();
-    readonly ShiftedTime _time = new();
+    readonly ForwardedTime _time = new();
     readonly StatementLog _log = new();
     NpgsqlDataSource? _source;
     TpqClient? _client;
@@ -120,7 +120,7 @@ public sealed class GaugeTests(Server server) : DatabaseTest(server)
     /// <summary>A collection that is not in time has no value, and goes on for the next one.</summary>
     Task ToldAsync(string queue, Func<double, bool> isRight, string metric)
     {
-        _time.Shift(TimeSpan.FromMinutes(1));
+        _time.Forward(TimeSpan.FromMinutes(1));
         return EventuallyAsync(() => Task.FromResult(isRight(_telemetry.Value(metric, value: queue))), $"{metric} of {queue}");
     }
 
