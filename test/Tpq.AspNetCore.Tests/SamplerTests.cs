@@ -15,16 +15,18 @@ public sealed class SamplerTests(Server server) : DashboardTest(server)
             Tpq.Internal.ConnectionUrl.Parse(Server.Url, "TPQ_TEST_URL").ConnectionString, new TpqClientOptions { Schema = Schema, TimeProvider = time });
         await using IAsyncEnumerator<Sample> samples =
             new Sampler(client, TimeSpan.FromMilliseconds(200), Token).WatchAsync(Token).GetAsyncEnumerator(Token);
-        Assert.True(await samples.MoveNextAsync());
+        await NextAsync();
         Assert.Null(samples.Current.Trouble);
         time.IsBroken = true;
         while (samples.Current.Trouble is null)
-            Assert.True(await samples.MoveNextAsync());
+            await NextAsync();
         Assert.Equal("The queues cannot be read: The clock stands still.", samples.Current.Trouble);
         Assert.Equal("orders", Assert.Single(samples.Current.Rows).Name);
         time.IsBroken = false;
         while (samples.Current.Trouble is not null)
-            Assert.True(await samples.MoveNextAsync());
+            await NextAsync();
+
+        async Task NextAsync() => Assert.True(await samples.MoveNextAsync().AsTask().WaitAsync(TimeSpan.FromMinutes(1), Token));
     }
 
     sealed class BrokenTime : TimeProvider

@@ -136,7 +136,7 @@ public sealed class ExampleTests(Server server) : IAsyncLifetime
     [Theory]
     [InlineData("context.PutOnSave(orders, new TpqPut(\"\"\"{\"Id\": 7, \"Item\": \"tea\"}\"\"\"));\nawait context.SaveChangesAsync();", 7)]
     [InlineData("orders.In(context)", 8)]
-    [InlineData("GetDbTransaction", 9)]
+    [InlineData("orders.In((NpgsqlTransaction)transaction.GetDbTransaction())", 9)]
     [InlineData("ExecuteInTransactionAsync", 7)]
     public async Task RowAndMessage_ByWhicheverWay_AreThereTogether(string way, long id)
     {

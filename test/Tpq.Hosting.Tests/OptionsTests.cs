@@ -95,6 +95,18 @@ public sealed class OptionsTests(Server server) : HostTest(server)
     }
 
     [Fact]
+    public async Task AValueWhereASectionBelongs_AndTheOtherWayRound_StopTheStart()
+    {
+        AddConsumer();
+        Set("Tpq:Consumers:orders", "4");
+        Set("Tpq:Consumers:orders:Backoff:Seconds", "1");
+        OptionsValidationException error = await Assert.ThrowsAsync<OptionsValidationException>(() => Build().StartAsync(Token));
+        Assert.Equal(
+            ["Tpq:Consumers:orders is \"4\", and has to be a section, with Concurrency and the like in it.", "Tpq:Consumers:orders:Backoff is a section, and has to be a value."],
+            error.Failures);
+    }
+
+    [Fact]
     public async Task EachConsumerWithWrongSettings_IsTold()
     {
         AddConsumer(o => o.MaxAttempts = 0);

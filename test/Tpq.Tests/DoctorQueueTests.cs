@@ -68,6 +68,8 @@ public sealed class DoctorQueueTests(DoctorServer server) : DoctorTest(server)
     [InlineData("trigger", "Warning", "{0} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (true) EXECUTE FUNCTION tpq_ring('orders', 'never')")]
     [InlineData("trigger", "Warning", "{0} DEFERRABLE INITIALLY IMMEDIATE FOR EACH ROW WHEN (true) EXECUTE FUNCTION tpq_ring('orders', 'auto')")]
     [InlineData("trigger", "Warning", "{0} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION tpq_ring('orders', 'always')")]
+    [InlineData("addition", "Info", "ALTER TABLE tpq_orders ADD CONSTRAINT \"100% odd\" CHECK (data::text <> 'null'), ADD UNIQUE (id, attempts)")]
+    [InlineData("addition", "Info", "CREATE TRIGGER audit BEFORE INSERT ON tpq_orders_later FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()")]
     [InlineData("trigger-function", "Warning", "CREATE OR REPLACE FUNCTION tpq_ring() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$")]
     public async Task AnAlteredTable_IsFound(string check, string severity, string statements)
     {

@@ -29,9 +29,11 @@ static class ConsumeSettings
         List<string> failures = [];
         if (configure is not null)
             Try(failures, $"The consumer of queue \"{queue}\", in the code", () => configure(options));
-        if (configuration is not null)
+        if (configuration?.GetSection($"{Section}:{queue}") is { } section)
         {
-            foreach (IConfigurationSection entry in configuration.GetSection($"{Section}:{queue}").GetChildren())
+            if (section.Value is { Length: > 0 } value)
+                failures.Add($"{section.Path} is \"{value}\", and has to be a section, with {nameof(TpqConsumeOptions.Concurrency)} and the like in it.");
+            foreach (IConfigurationSection entry in section.GetChildren())
                 Bind(failures, options, entry);
         }
         if (failures.Count > 0)
@@ -41,6 +43,12 @@ static class ConsumeSettings
     /// <summary>Key by key, since the binder stops at the first one that it cannot bind.</summary>
     static void Bind(List<string> failures, TpqConsumeOptions options, IConfigurationSection entry)
     {
+        // The binder passes over it.
+        if (entry.GetChildren().Any())
+        {
+            failures.Add($"{entry.Path} is a section, and has to be a value.");
+            return;
+        }
         // .NET reads "2" as two days, which is never what is meant.
         if (Times.Contains(entry.Key) && int.TryParse(entry.Value, out _))
         {

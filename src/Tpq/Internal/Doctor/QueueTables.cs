@@ -37,7 +37,27 @@ static class QueueTables
         """,
         FindInSequence);
 
-    public static readonly QueueExamination[] All = [Index, Sequence];
+    static readonly QueueExamination Additions = new(
+        "constraints and triggers",
+        $"""
+        SELECT q.number, {QueueExamination.Table} AS name, string_agg(a.what, ', ' ORDER BY a.what) AS additions,
+               string_agg(a.remedy, '; ' ORDER BY a.what) AS remedy
+        FROM {QueueExamination.Tables}
+        CROSS JOIN LATERAL (
+          SELECT 'constraint ' || k.conname AS what, pg_catalog.format('ALTER TABLE %s DROP CONSTRAINT %I', {QueueExamination.Table}, k.conname) AS remedy
+          FROM pg_catalog.pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('c', 'f', 'u', 'x')
+          UNION ALL
+          SELECT 'trigger ' || g.tgname, pg_catalog.format('DROP TRIGGER %I ON %s', g.tgname, {QueueExamination.Table})
+          FROM pg_catalog.pg_trigger g JOIN pg_catalog.pg_proc p ON p.oid = g.tgfoid
+          WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgname <> 'tpq_ring' AND NOT starts_with(p.proname, 'tpq_notify_')) a
+        GROUP BY q.number, n.nspname, c.relname
+        """,
+        static (row, queue, _) => new Finding(
+            Severity.Info, "addition", queue.Queue,
+            "Somebody has added to the table what can refuse messages: such a put, retry or move fails, and what is due is tried again each minute.",
+            $"{row.Text("name")} has {row.Text("additions")}.", row.Text("remedy")));
+
+    public static readonly QueueExamination[] All = [Index, Sequence, Additions];
 
     /// <summary>What needs no statement of its own.</summary>
     public static Finding? Find(ExaminedQueue queue, Scope scope)
