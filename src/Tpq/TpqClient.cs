@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
@@ -16,7 +17,9 @@ public sealed class TpqClient : IAsyncDisposable
     readonly ConcurrentDictionary<string, QueueState> _queues = new(StringComparer.Ordinal);
     readonly CancellationTokenSource _stopping = new();
     readonly bool _ownsDataSource;
-    int _toldOfFault;
+    /// <summary>When somebody told of the fault that is not over yet, by <see cref="Stopwatch"/>; 0 for none.</summary>
+    long _toldOfFault;
+
     int _consumers;
     int _disposed;
 
@@ -126,15 +129,17 @@ public sealed class TpqClient : IAsyncDisposable
     /// <summary>Set by the first success, after which a refused connection is a fault that passes and not a wrong address.</summary>
     internal bool HasReachedDatabase { get; private set; }
 
-    /// <summary>A look has succeeded.</summary>
-    internal void ReachedDatabase()
+    /// <summary>A look has succeeded that was begun then. One that was under way when a fault was told of does not say that it is over.</summary>
+    internal void ReachedDatabase(long began)
     {
         HasReachedDatabase = true;
-        Volatile.Write(ref _toldOfFault, 0);
+        long told = Volatile.Read(ref _toldOfFault);
+        if (told != 0 && told < began)
+            Interlocked.CompareExchange(ref _toldOfFault, 0, told);
     }
 
     /// <summary>Whether nobody has told of a fault since the last look that succeeded.</summary>
-    internal bool IsFirstToTell() => Interlocked.Exchange(ref _toldOfFault, 1) == 0;
+    internal bool IsFirstToTell() => Interlocked.CompareExchange(ref _toldOfFault, Stopwatch.GetTimestamp(), 0) == 0;
 
     /// <summary>Says once why looks fail, until one succeeds, however many wait.</summary>
     internal void TellOfFault(Exception error, string queue)

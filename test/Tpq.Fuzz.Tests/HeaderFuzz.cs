@@ -46,7 +46,7 @@ public sealed class HeaderFuzz(Server server) : DatabaseTest(server)
     public async Task HeadersOfSomebodyElse_StopNoMessage()
     {
         TpqQueue queue = await NewQueueAsync(), dead = await NewQueueAsync("orders_dead");
-        await NearlyJson.Text().Where(text => NearlyJson.IsJson(Encoding.UTF8.GetBytes(text))).SampleAsync(async json =>
+        await NearlyJson.Text().Where(text => IsWhole(text) && NearlyJson.IsJson(Encoding.UTF8.GetBytes(text))).SampleAsync(async json =>
         {
             await ExecuteAsync(Server.Admin, $"INSERT INTO \"{Schema}\".tpq_orders (data, headers) VALUES ('1', $1::json)", json);
             await using (TpqDelivery delivery = (await queue.GetAsync(cancellationToken: Token))!)

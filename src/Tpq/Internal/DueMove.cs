@@ -1,3 +1,4 @@
+using System.Globalization;
 using Npgsql;
 
 namespace Tpq.Internal;
@@ -55,14 +56,14 @@ sealed class DueMove(QueueState queue, TpqClient client)
         await using var _ = pick.ConfigureAwait(false);
         pick.Parameters.Add(new NpgsqlParameter<DateTime> { TypedValue = after });
         pick.Parameters.Add(new NpgsqlParameter<int> { TypedValue = _atOnce });
-        return await pick.ExecuteScalarAsync(client.Stopping).ConfigureAwait(false) as long[] ?? [];
+        return await pick.ExecuteScalarAsync(client.Stopping).ConfigureAwait(false) is string { Length: > 0 } ids ? [.. ids.Split(',').Select(static id => long.Parse(id, CultureInfo.InvariantCulture))] : [];
     }
 
     async Task<Step> MoveAsync(NpgsqlConnection connection, long[] picked)
     {
         var move = new NpgsqlCommand(queue.Sql.MoveDue, connection) { CommandTimeout = 0 };
         await using var _ = move.ConfigureAwait(false);
-        move.Parameters.Add(new NpgsqlParameter<long[]> { TypedValue = picked });
+        move.Parameters.Add(ArrayText.Of(picked));
         NpgsqlDataReader reader = await move.ExecuteReaderAsync(client.Stopping).ConfigureAwait(false);
         await using var __ = reader.ConfigureAwait(false);
         await reader.ReadAsync(client.Stopping).ConfigureAwait(false);

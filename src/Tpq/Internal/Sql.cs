@@ -204,7 +204,7 @@ sealed class Sql(QueueName name)
         """(regexp_replace(headers::text, '\s*\}\s*$', CASE WHEN headers::text ~ '^\s*\{\s*\}' THEN '' ELSE ',' END) || '"tpq-id":"' || id || '"}')::json""";
 
     /// <summary>
-    /// The ids of what is due, at most $2 from $1 on, for the transaction whose turn it is; null where somebody else has it. Locks: the turn and the rows,
+    /// The ids of what is due, separated by commas, at most $2 from $1 on, for the transaction whose turn it is; null where somebody else has it. Locks: the turn and the rows,
     /// until the transaction ends. Index: due_at.
     /// </summary>
     /// <remarks>
@@ -213,8 +213,8 @@ sealed class Sql(QueueName name)
     /// </remarks>
     public string PickDue => field ??=
         $"""
-        SELECT CASE WHEN pg_catalog.pg_try_advisory_xact_lock({Later.TurnLocks}, to_regclass({Identifier.Literal(name.Later)})::oid::int) THEN ARRAY(
-            SELECT id FROM {name.Later} WHERE due_at >= $1 AND due_at <= statement_timestamp() ORDER BY due_at FOR UPDATE SKIP LOCKED LIMIT $2) END
+        SELECT CASE WHEN pg_catalog.pg_try_advisory_xact_lock({Later.TurnLocks}, to_regclass({Identifier.Literal(name.Later)})::oid::int) THEN array_to_string(ARRAY(
+            SELECT id FROM {name.Later} WHERE due_at >= $1 AND due_at <= statement_timestamp() ORDER BY due_at FOR UPDATE SKIP LOCKED LIMIT $2), ',') END
         """;
 
     /// <summary>
@@ -227,7 +227,7 @@ sealed class Sql(QueueName name)
     /// </remarks>
     public string MoveDue => field ??=
         $"""
-        WITH due AS MATERIALIZED (DELETE FROM {name.Later} WHERE id = ANY ($1) RETURNING *),
+        WITH due AS MATERIALIZED (DELETE FROM {name.Later} WHERE id = ANY ($1::bigint[]) RETURNING *),
         ready AS (SELECT d.*, EXISTS (SELECT FROM {_table} t WHERE t.id = d.id) AS is_taken FROM due d),
         moved AS (
             INSERT INTO {_table} (id, data, enqueued_at, attempts, headers)

@@ -70,8 +70,9 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true, 
         queue.Later.Touch();
         if (obeysPause && queue.Later.IsPaused)
             return null;
+        long began = Stopwatch.GetTimestamp();
         T? found = await look(false, cancellationToken).ConfigureAwait(false);
-        client.ReachedDatabase();
+        client.ReachedDatabase(began);
         _subscription?.Looked(found is null ? null : firstId(found));
         return found;
     }
@@ -108,7 +109,7 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true, 
                 queue.Later.Touch();
                 LookBegan = Stopwatch.GetTimestamp();
                 T? found = await look(left <= TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
-                client.ReachedDatabase();
+                client.ReachedDatabase(LookBegan);
                 pause = TimeSpan.Zero;
                 _subscription?.Looked(found is null ? null : firstId(found));
                 if (found is not null)
