@@ -70,6 +70,7 @@ public sealed class TpqClient : IAsyncDisposable
         MaxPoolSize = settings.MaxPoolSize;
         Server = new ServerAddress(settings.Host, settings.Host is { } host && !host.Contains(',', StringComparison.Ordinal) ? settings.Port : null);
         Listener = new Listener(this, enabled: MaxPoolSize > 1);
+        DuePoll = new DuePoll(this);
         LooksByClock = options.LooksByClock;
         Stopping = _stopping.Token;
         Gauges.Add(this);
@@ -103,6 +104,8 @@ public sealed class TpqClient : IAsyncDisposable
     internal string TablePrefix { get; }
 
     internal Listener Listener { get; }
+
+    internal DuePoll DuePoll { get; }
 
     internal Statements Statements { get; }
 

@@ -88,6 +88,35 @@ public sealed class LaterTests(Server server) : DatabaseTest(server)
     }
 
     [Fact]
+    public async Task WhoSleeps_AndIsToldOfNothing_AsksOften()
+    {
+        TpqQueue queue = await NewQueueAsync(notify: TpqNotify.Never);
+        await using TpqClient client = NewClient(time: new ShortTimers());
+        Task<TpqDelivery?> waiting = client.Queue("orders").GetAsync(Timeout.InfiniteTimeSpan, Token);
+        await EventuallyAsync(() => Task.FromResult(client.State("orders") is { Later.IsKnown: true, Sleepers: { AreServed: false, CountAsleep: 1 } }), "it sleeps, and has asked");
+        await queue.PutAsync(new TpqPut("1") { Delay = TimeSpan.FromMilliseconds(300) }, Token);
+        await using TpqDelivery delivery = (await waiting.WaitAsync(Patience, Token))!;
+        Assert.Equal("1", delivery.Message.Json);
+        Assert.True(client.DuePoll.Runs);
+        await delivery.CommitAsync(Token);
+        await EventuallyAsync(() => Task.FromResult(!client.DuePoll.Runs), "nobody waits any more, and it asks no more");
+    }
+
+    [Fact]
+    public async Task WhereOneQueueIsGone_TheOthersAreAskedAboutAllTheSame()
+    {
+        TpqQueue queue = await NewQueueAsync(notify: TpqNotify.Never), gone = await NewQueueAsync("gone", TpqNotify.Never);
+        await using TpqClient client = NewClient();
+        Task<TpqDelivery?> waiting = client.Queue("orders").GetAsync(Timeout.InfiniteTimeSpan, Token), inVain = client.Queue("gone").GetAsync(Timeout.InfiniteTimeSpan, Token);
+        await EventuallyAsync(() => Task.FromResult(client.State("gone").Later.IsKnown), "it has been asked about");
+        await gone.DropAsync(Token);
+        await queue.PutAsync(new TpqPut("1") { Delay = TimeSpan.FromMilliseconds(300) }, Token);
+        await using TpqDelivery delivery = (await waiting.WaitAsync(Patience, Token))!;
+        Assert.Equal("1", delivery.Message.Json);
+        await Assert.ThrowsAsync<TpqQueueNotFoundException>(() => inVain.WaitAsync(Patience, Token));
+    }
+
+    [Fact]
     public async Task WhoNeverSleeps_BringsWhatIsDue()
     {
         TpqQueue queue = await NewQueueAsync();
@@ -208,6 +237,22 @@ public sealed class LaterTests(Server server) : DatabaseTest(server)
         await using TpqClient other = NewClient();
         Assert.Equal(4, await other.State("orders").Later.BringAsync(Token));
         Assert.Equal((1500, 0), (await queue.CountAsync(Token), await LaterAsync()));
+    }
+
+    [Fact]
+    public async Task WhatCanNeitherBeMovedNorPutOff_IsNotTriedWithoutAPause()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutAsync(new TpqPut("\"bad\"") { DueAt = DateTimeOffset.UnixEpoch }, Token);
+        await using NpgsqlConnection connection = await OpenAsync();
+        await ExecuteAsync(connection, """
+            ALTER TABLE tpq_orders ADD CONSTRAINT refuse CHECK (data::text <> '"bad"');
+            CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+            CREATE TRIGGER swallow BEFORE UPDATE ON tpq_orders_later FOR EACH ROW EXECUTE FUNCTION swallow();
+            """);
+        await using TpqClient client = NewClient();
+        Assert.Equal(0, await client.State("orders").Later.BringAsync(Token).WaitAsync(Patience, Token));
+        Assert.Equal(1, await LaterAsync());
     }
 
     [Fact]

@@ -22,7 +22,7 @@ sealed class DueMove(QueueState queue, TpqClient client)
     /// <param name="Count">How many messages became ready.</param>
     /// <param name="First">The lowest of their ids.</param>
     /// <param name="Last">The time of the last of them, or the one from which it was looked.</param>
-    /// <param name="IsIdle">There was nothing to do: somebody else has the turn, or the rows.</param>
+    /// <param name="IsIdle">Nothing was done, and it is not worth while to go on: somebody else has the turn, or the rows.</param>
     public readonly record struct Step(long Count, long First, DateTime Last, bool IsIdle);
 
     public async Task<Step> MoveAsync(DateTime after)
@@ -42,10 +42,10 @@ sealed class DueMove(QueueState queue, TpqClient client)
         }
         catch (PostgresException refusal) when (Fault.IsRefusal(refusal))
         {
-            if (picked.Length == 1)
-                await PutOffAsync(picked[0], refusal).ConfigureAwait(false);
+            // Where somebody else has moved it meanwhile, or the companion refuses that in silence, it is not tried again at once.
+            bool isIdle = picked.Length == 1 && !await PutOffAsync(picked[0], refusal).ConfigureAwait(false);
             _atOnce = Math.Max(picked.Length / 2, 1);
-            return new Step(0, 0, after, IsIdle: false);
+            return new Step(0, 0, after, isIdle);
         }
     }
 
@@ -70,7 +70,8 @@ sealed class DueMove(QueueState queue, TpqClient client)
         return new Step(reader.GetInt64(0), reader.GetInt64(1), reader.GetDateTime(2), IsIdle: false);
     }
 
-    async Task PutOffAsync(long id, PostgresException refusal)
+    /// <returns>Whether it was put off.</returns>
+    async Task<bool> PutOffAsync(long id, PostgresException refusal)
     {
         NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(client.Stopping).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
@@ -78,10 +79,12 @@ sealed class DueMove(QueueState queue, TpqClient client)
         await using var __ = putOff.ConfigureAwait(false);
         putOff.Parameters.Add(new NpgsqlParameter<long> { TypedValue = id });
         putOff.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = PutOff });
-        await putOff.ExecuteNonQueryAsync(client.Stopping).ConfigureAwait(false);
-        if (_lastComplained is { } last && client.Time.GetElapsedTime(last) < PutOff)
-            return;
-        _lastComplained = client.Time.GetTimestamp();
-        client.Logger.DueRefused(refusal, id, queue.Name.Queue);
+        bool isPutOff = await putOff.ExecuteNonQueryAsync(client.Stopping).ConfigureAwait(false) > 0;
+        if (_lastComplained is not { } last || client.Time.GetElapsedTime(last) >= PutOff)
+        {
+            _lastComplained = client.Time.GetTimestamp();
+            client.Logger.DueRefused(refusal, id, queue.Name.Queue);
+        }
+        return isPutOff;
     }
 }

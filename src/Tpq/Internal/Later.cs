@@ -7,8 +7,8 @@ namespace Tpq.Internal;
 /// <para>There is no daemon. Each such client asks the server when the next message is due, and moves what is due; who has the turn, an advisory lock,
 /// moves alone, and the others find nothing left. The server's clock decides: what is asked for is a time from now.</para>
 /// <para>Nothing is asked for each message. It is asked by the listener, for all its queues, each ten seconds (see <see cref="Rounds"/>), which tells of leases that others hold, since a claim rings no bell; before the first sleep; at the time that the answer named; when the bell says that there is
-/// another time to wait for; when somebody begins to hear the bell, for the same reason as for the doorman's look; where a get that does not wait has found nothing; and, while messages are taken and nobody would ring, at the
-/// first look after 100 ms.</para>
+/// another time to wait for; when somebody begins to hear the bell, for the same reason as for the doorman's look; where a get that does not wait has found nothing; and, where nobody would ring, often:
+/// by who takes messages at a look, for those who sleep by <see cref="DuePoll"/>.</para>
 /// <para>What was moved leaves dead entries in the index of due_at, as what was taken does in the primary key (see <see cref="Head"/>). So it asks from
 /// the last time that it moved, or from a minute ago, since leases that are renewed leave such entries too; and from the front as often as <see cref="SweepBudget"/> allows: for what was committed after its time.</para>
 /// </remarks>
@@ -23,7 +23,7 @@ sealed class Later(QueueState queue, TpqClient client)
     /// <summary>The row in the companion that says that the queue is paused. No message has this id.</summary>
     public const long PauseId = long.MinValue + 1;
 
-    static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100), ServedInterval = TimeSpan.FromSeconds(10),
+    static readonly TimeSpan Interval = DuePoll.Interval, ServedInterval = TimeSpan.FromSeconds(10),
         Retry = TimeSpan.FromSeconds(1), TroubleInterval = TimeSpan.FromMinutes(1);
 
     /// <summary>A timer has its limits.</summary>
@@ -84,6 +84,8 @@ sealed class Later(QueueState queue, TpqClient client)
     /// <summary>Before each sleep, of one who is among the sleepers: so that there is a timer.</summary>
     public void Watch()
     {
+        if (queue.IsUntold && client.LooksByClock)
+            client.DuePoll.Start();
         lock (_gate)
         {
             if ((!_hasAsked || IsStale()) && !IsAsking)
@@ -107,17 +109,24 @@ sealed class Later(QueueState queue, TpqClient client)
         }
     }
 
-    /// <summary>The question as a statement for the listener's rounds; null where it is not to be asked there.</summary>
-    public NpgsqlBatchCommand? RoundsQuestion => _exists ? Question(_position) : null;
+    /// <summary>Whether it may be asked together with other queues: there is a companion, and it could be read.</summary>
+    public bool IsKnown => _exists;
+
+    /// <summary>The question as a statement, for a batch about several queues.</summary>
+    public NpgsqlBatchCommand Question() => Question(_position);
 
     /// <summary>The answer to it.</summary>
-    public async Task HearAsync(NpgsqlDataReader reader)
+    /// <param name="reader">At its row's result.</param>
+    /// <param name="isRound">Whether it makes up for the question that is due each ten seconds.</param>
+    public async Task HearAsync(NpgsqlDataReader reader, bool isRound)
     {
         TimeSpan? next = await AnswerAsync(reader).ConfigureAwait(false);
         if (next <= TimeSpan.Zero)
             Ask();
-        else if (!IsAsking)
+        else if (isRound && !IsAsking)
             SetNext(next, isInTrouble: false);
+        else if (next is { } time)
+            Expect(time);
     }
 
     /// <summary>Something will be due after this time, unless it is put off.</summary>

@@ -77,9 +77,9 @@ static class Rounds
         var asking = new List<QueueState>();
         foreach (QueueState queue in queues)
         {
-            if (queue.Later.RoundsQuestion is not { } question)
+            if (!queue.Later.IsKnown)
                 continue;
-            batch.BatchCommands.Add(question);
+            batch.BatchCommands.Add(queue.Later.Question());
             asking.Add(queue);
         }
         var found = new List<bool>(queues.Length);
@@ -90,7 +90,7 @@ static class Rounds
         {
             if (found.Count == queues.Length)
             {
-                await asking[asked++].Later.HearAsync(reader).ConfigureAwait(false);
+                await asking[asked++].Later.HearAsync(reader, isRound: true).ConfigureAwait(false);
                 continue;
             }
             await reader.ReadAsync().ConfigureAwait(false);
