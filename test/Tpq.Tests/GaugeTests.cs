@@ -1,4 +1,5 @@
 using Npgsql;
+using Tpq.Internal.Overview;
 using Tpq.Tests.Fixtures;
 
 namespace Tpq.Tests;
@@ -23,10 +24,13 @@ public sealed class GaugeTests(Server server) : DatabaseTest(server)
         await base.DisposeAsync();
     }
 
-    [Fact]
-    public async Task TwentyQueues_CostOneStatement()
+    /// <param name="count">How many queues: more than an overview looks into each time are one statement all the same.</param>
+    [Theory]
+    [InlineData(20)]
+    [InlineData(OverviewReader.MostLooks + 20)]
+    public async Task AllQueues_CostOneStatement(int count)
     {
-        string[] names = [.. Enumerable.Range(0, 20).Select(static n => $"q{n:00}")];
+        string[] names = [.. Enumerable.Range(0, count).Select(static n => $"q{n:00}")];
         TpqClient client = await UseAsync(names);
         client.Queue("nowhere");
         await PutAsync("q19", 3);

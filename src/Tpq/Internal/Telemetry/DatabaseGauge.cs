@@ -16,6 +16,9 @@ sealed class DatabaseGauge(TpqClient client)
     /// <summary>A collection is not held up for longer: what comes later is for the next one.</summary>
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
+    /// <summary>So many queues are one statement: more would hold more locks at once than a server may have room for, though none that anybody waits for but DDL.</summary>
+    const int MostAtOnce = 1000;
+
     /// <summary>For the statement about all. It waits for nobody but DDL.</summary>
     const int StatementSeconds = 1;
 
@@ -50,7 +53,7 @@ sealed class DatabaseGauge(TpqClient client)
             QueueName[] queues = [.. client.KnownQueues.Select(static q => q.Name)];
             if (queues.Length == 0)
                 return null;
-            return queues.Length <= OverviewReader.MostLooks && await ReadAtOnceAsync(queues).ConfigureAwait(false) is { } gauges ? gauges : await ReadEachAsync().ConfigureAwait(false);
+            return queues.Length <= MostAtOnce && await ReadAtOnceAsync(queues).ConfigureAwait(false) is { } gauges ? gauges : await ReadEachAsync().ConfigureAwait(false);
         }
         catch (Exception e) when (e is NpgsqlException or TpqException or OperationCanceledException or ObjectDisposedException)
         {

@@ -10,19 +10,27 @@ static class Gauges
 {
     static readonly ConcurrentDictionary<TpqClient, DatabaseGauge> Clients = [];
 
+    /// <summary>With the first client, and not with the first message: a process that only watches is told of depth and age too.</summary>
+    static Gauges()
+    {
+        Instruments.Meter.CreateObservableUpDownCounter("tpq.messages.in_flight", InFlight, "{message}", "How many messages this process has in hand, leased ones included.");
+        Instruments.Meter.CreateObservableGauge("tpq.queue.depth", Depth, "{message}", "How many messages are ready in the database, those in hand included.");
+        Instruments.Meter.CreateObservableGauge("tpq.queue.oldest_age", OldestAge, "s", "How long ago the first message in line was put.");
+    }
+
     /// <summary>The client's queues are told of until it is disposed.</summary>
     public static void Add(TpqClient client) => Clients[client] = new DatabaseGauge(client);
 
     public static void Remove(TpqClient client) => Clients.TryRemove(client, out _);
 
-    public static IEnumerable<Measurement<long>> InFlight() =>
+    static IEnumerable<Measurement<long>> InFlight() =>
         Clients.Keys.SelectMany(static client => client.KnownQueues)
             .GroupBy(static queue => (queue.Server, queue.Name.Queue))
             .Select(static queues => new Measurement<long>(queues.Sum(static q => q.InHand), Tags(queues.First())));
 
-    public static IEnumerable<Measurement<long>> Depth() => Of(static queue => queue.Depth);
+    static IEnumerable<Measurement<long>> Depth() => Of(static queue => queue.Depth);
 
-    public static IEnumerable<Measurement<double>> OldestAge() => Of(static queue => queue.OldestAge);
+    static IEnumerable<Measurement<double>> OldestAge() => Of(static queue => queue.OldestAge);
 
     static IEnumerable<Measurement<T>> Of<T>(Func<QueueGauge, T> value)
         where T : struct =>

@@ -10,7 +10,7 @@ static class Instruments
 
     public static readonly ActivitySource Source = new(TpqDiagnostics.Name, Version);
 
-    static readonly Meter Meter = new(TpqDiagnostics.Name, Version);
+    public static readonly Meter Meter = new(TpqDiagnostics.Name, Version);
 
     /// <summary>Seconds, as the conventions advise for the durations of messaging.</summary>
     static readonly InstrumentAdvice<double> Seconds = new() { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10] };
@@ -42,11 +42,4 @@ static class Instruments
     /// <summary>Whether anybody listens to what is done, so that it is worth while to note it.</summary>
     public static bool AreHeard =>
         Source.HasListeners() || OperationDuration.Enabled || ProcessDuration.Enabled || Sent.Enabled || Consumed.Enabled || Retries.Enabled || DeadLetters.Enabled;
-
-    static Instruments()
-    {
-        Meter.CreateObservableUpDownCounter("tpq.messages.in_flight", Gauges.InFlight, "{message}", "How many messages this process has in hand, leased ones included.");
-        Meter.CreateObservableGauge("tpq.queue.depth", Gauges.Depth, "{message}", "How many messages are ready in the database, those in hand included.");
-        Meter.CreateObservableGauge("tpq.queue.oldest_age", Gauges.OldestAge, "s", "How long ago the first message in line was put.");
-    }
 }
