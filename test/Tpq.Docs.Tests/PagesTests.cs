@@ -8,7 +8,7 @@ public sealed partial class PagesTests
     /// <summary>The languages whose examples are compiled or run; <c>text</c> is none.</summary>
     static readonly string[] Languages = ["csharp", "json", "sh", "sql", "text"];
 
-    /// <summary>Code of other libraries, which is shown on one page and neither compiled nor run: <c>before</c> behind the fence's language.</summary>
+    /// <summary>Code of other libraries, which is shown on one page and tested as far as they are to be had: <c>before</c> behind the fence's language.</summary>
     static readonly string[] OfOthers = ["csharp before", "sql before"];
 
     public static TheoryData<string> Pages => [.. Repository.Pages];

@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Runtime.Loader;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.Diagnostics;
@@ -30,8 +31,10 @@ static class Snippet
 
     static readonly CSharpParseOptions ParseOptions = new(LanguageVersion.Latest);
 
+    /// <summary>As the SDK has it, a library may have been built against an older version of another.</summary>
     static readonly CSharpCompilationOptions Options = new(
-        OutputKind.ConsoleApplication, nullableContextOptions: NullableContextOptions.Enable, generalDiagnosticOption: ReportDiagnostic.Error);
+        OutputKind.ConsoleApplication, nullableContextOptions: NullableContextOptions.Enable, generalDiagnosticOption: ReportDiagnostic.Error,
+        specificDiagnosticOptions: [new("CS1701", ReportDiagnostic.Suppress), new("CS1702", ReportDiagnostic.Suppress)]);
 
     static readonly MetadataReference[] References =
     [
@@ -41,22 +44,26 @@ static class Snippet
     static int _count;
 
     /// <summary>The errors and warnings of an example, by the lines of its page.</summary>
-    public static IReadOnlyList<string> Errors(Block block) => [.. Compile(block).GetDiagnostics().Where(IsError).Select(d => Describe(d, block))];
+    /// <param name="block">The example.</param>
+    /// <param name="more">What it needs beside <see cref="Usings"/>, in C#.</param>
+    public static IReadOnlyList<string> Errors(Block block, string more = "") => [.. Compile(block, more).GetDiagnostics().Where(IsError).Select(d => Describe(d, block))];
 
     /// <summary>Compiles an example and runs it.</summary>
-    public static async Task RunAsync(Block block)
+    public static async Task RunAsync(Block block, string more = "")
     {
-        CSharpCompilation compilation = Compile(block);
+        CSharpCompilation compilation = Compile(block, more);
         using var image = new MemoryStream();
         Assert.Equal([], compilation.Emit(image).Diagnostics.Where(IsError).Select(d => Describe(d, block)));
-        Type program = Assembly.Load(image.ToArray()).GetType("Program")!;
+        image.Position = 0;
+        // In the default context its types can be found by their names.
+        Type program = AssemblyLoadContext.Default.LoadFromStream(image).GetType("Program")!;
         object? result = program.GetMethod("<Main>$", BindingFlags.Static | BindingFlags.NonPublic)!.Invoke(null, [Array.Empty<string>()]);
         await (result as Task ?? Task.CompletedTask);
     }
 
-    static CSharpCompilation Compile(Block block)
+    static CSharpCompilation Compile(Block block, string more)
     {
-        SyntaxTree[] trees = [CSharpSyntaxTree.ParseText(Usings, ParseOptions), CSharpSyntaxTree.ParseText(block.Text, ParseOptions)];
+        SyntaxTree[] trees = [.. ((string[])[Usings, more, block.Text]).Select(text => CSharpSyntaxTree.ParseText(text, ParseOptions))];
         string name = $"Snippet{Interlocked.Increment(ref _count)}";
         CSharpCompilation compilation = CSharpCompilation.Create(name, trees, References, Options);
         if (!block.Text.Contains("JsonSerializerContext", StringComparison.Ordinal))
