@@ -19,6 +19,8 @@ static class Load
         await RunAsync(workers, step, async (work, tally) =>
         {
             await Task.WhenAny(work, Task.Delay(window.Warmup, cancellationToken));
+            if (work.IsCompletedSuccessfully)
+                throw new InvalidOperationException("The backlog was gone before the measurement began: it has to be larger.");
             Func<Slice> end = Slice.Begin(tally);
             await Task.WhenAny(work, Task.Delay(window.Length, cancellationToken));
             rate = end().Rate;

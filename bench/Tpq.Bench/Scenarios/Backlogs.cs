@@ -5,10 +5,20 @@ namespace Tpq.Bench.Scenarios;
 
 static class Backlogs
 {
+    /// <summary>How many messages a second nobody handles, in batches, with a row for each.</summary>
+    const int MostInBatches = 40_000;
+
     /// <summary>Leaves a new queue with enough messages for a measurement, and returns how many.</summary>
-    public static async Task<long> FillAsync(QueueSystem system, Window window, CancellationToken cancellationToken)
+    public static Task<long> FillAsync(QueueSystem system, Window window, CancellationToken cancellationToken) =>
+        FillAsync(system, window, system.MostPerSecond, cancellationToken);
+
+    /// <summary>As the other, where a message and its row are handled together with others.</summary>
+    public static Task<long> FillForBatchesAsync(QueueSystem system, Window window, CancellationToken cancellationToken) =>
+        FillAsync(system, window, Math.Max(system.MostPerSecond, MostInBatches), cancellationToken);
+
+    public static async Task<long> FillAsync(QueueSystem system, Window window, int perSecond, CancellationToken cancellationToken)
     {
-        long count = (long)((window.Total.TotalSeconds + 1) * system.MostPerSecond);
+        long count = (long)((window.Total.TotalSeconds + 1) * perSecond);
         await FillAsync(system, count, cancellationToken);
         return count;
     }

@@ -18,9 +18,6 @@ sealed class OpenTransaction(Conditions conditions) : SystemScenario(conditions)
 
     const int Consumed = 200_000;
 
-    /// <summary>As <see cref="QueueSystem.MostPerSecond"/>.</summary>
-    const int MostInBatches = 40_000;
-
     public override char Letter => 'd';
 
     public override string Title => "Get while a transaction stays open";
@@ -68,8 +65,7 @@ sealed class OpenTransaction(Conditions conditions) : SystemScenario(conditions)
 
     async Task<double> MeasureBatchesAsync(QueueSystem system, CancellationToken cancellationToken)
     {
-        long backlog = (long)((Conditions.Window.Total.TotalSeconds + 1) * Math.Max(system.MostPerSecond, MostInBatches));
-        await Backlogs.FillAsync(system, backlog, cancellationToken);
+        long backlog = await Backlogs.FillForBatchesAsync(system, Conditions.Window, cancellationToken);
         await using NpgsqlConnection other = await HoldTransactionAsync(system, cancellationToken);
         return (await new Gets(system, system.WorkInBatchesAsync).WatchAsync(Consumers, Conditions.Window, backlog, level: false, cancellationToken)).Rate;
     }

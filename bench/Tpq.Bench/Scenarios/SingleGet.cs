@@ -13,23 +13,35 @@ sealed class SingleGet(Conditions conditions) : SystemScenario(conditions)
 
     public override string Text =>
         "Consumers take one message after the other from a backlog that does not run out, and write one row for each, in the transaction "
-        + "that removes the message where the system can do that. The rows are counted.";
+        + "that removes the message where the system can do that. The rows are counted. And once with messages taken, or completed, in batches, where a system can do "
+        + "that or does nothing else: a batch of tpq's is one transaction, with all of its rows.";
 
     public override IReadOnlyList<Table> Tables =>
-        [new("Messages a second", [.. Conditions.Workers.Select(n => Column.Of(Name(n)))], FloorSystem.SystemName, TextbookSystem.SystemName)];
+    [
+        new("Messages a second", [.. Conditions.Workers.Select(n => Column.Of(Name(n)))], FloorSystem.SystemName, TextbookSystem.SystemName),
+        new("Messages a second, in batches", [.. Conditions.Workers.Select(n => new Column(Name(n), InBatches(n)))]),
+    ];
 
     public override IReadOnlyList<Chart> Charts =>
         [new("get", "Single get, with one row written", "messages a second", [.. Conditions.Workers.Select(Name)])];
 
-    protected override IReadOnlyList<Case> Cases =>
-        [.. Conditions.Workers.Select(consumers => Case.Of(Name(consumers), async (system, cancellationToken) =>
-        {
-            if (!system.TakesSingly)
-                throw new NotPossibleException($"{system.Name} gives out whole batches only");
-            long backlog = await Backlogs.FillAsync(system, Conditions.Window, cancellationToken);
-            Progress progress = await new Gets(system).WatchAsync(consumers, Conditions.Window, backlog, level: false, cancellationToken);
-            return progress.Rate;
-        }))];
+    protected override IReadOnlyList<Case> Cases => [.. Conditions.Workers.Select(Singly), .. Conditions.Workers.Select(ManyAtATime)];
+
+    Case Singly(int consumers) => Case.Of(Name(consumers), async (system, cancellationToken) =>
+    {
+        if (!system.TakesSingly)
+            throw new NotPossibleException($"{system.Name} gives out whole batches only");
+        long backlog = await Backlogs.FillAsync(system, Conditions.Window, cancellationToken);
+        return (await new Gets(system).WatchAsync(consumers, Conditions.Window, backlog, level: false, cancellationToken)).Rate;
+    });
+
+    Case ManyAtATime(int consumers) => Case.Of(InBatches(consumers), async (system, cancellationToken) =>
+    {
+        long backlog = await Backlogs.FillForBatchesAsync(system, Conditions.Window, cancellationToken);
+        return (await new Gets(system, system.WorkInBatchesAsync).WatchAsync(consumers, Conditions.Window, backlog, level: false, cancellationToken)).Rate;
+    });
 
     static string Name(int consumers) => consumers == 1 ? "1 consumer" : $"{consumers} consumers";
+
+    static string InBatches(int consumers) => $"{Name(consumers)}, in batches";
 }

@@ -37,6 +37,8 @@ sealed class PgqSystem : InProcessSystem
 
     public override string? Version => _version;
 
+    public override int MostInBatches => 400_000;
+
     public override bool TakesSingly => false;
 
     public override IReadOnlyList<string> Settings =>
@@ -100,7 +102,7 @@ sealed class PgqSystem : InProcessSystem
 
     public override IEnumerable<string> NotesOn(char letter) => letter switch
     {
-        'd' or 'e' or 'g' or 'i' => ["one reader, whatever the number of consumers; all messages of a batch, and their rows, are one transaction"],
+        'b' or 'd' or 'e' or 'g' or 'i' => ["one reader, whatever the number of consumers; all messages of a batch, and their rows, are one transaction"],
         'c' => ["batches are as large as the ticker made them"],
         'h' => ["the commits of the ticker are among the commits; messages are taken in batches"],
         _ => [],

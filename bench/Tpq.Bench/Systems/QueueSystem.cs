@@ -22,6 +22,9 @@ abstract class QueueSystem(Database database) : IAsyncDisposable
     /// <summary>How many messages a second it will certainly not exceed on a small machine; a backlog is made for so many.</summary>
     public virtual int MostPerSecond => 15_000;
 
+    /// <summary>As <see cref="MostPerSecond"/>, of messages that are taken in batches and with which nothing is done.</summary>
+    public virtual int MostInBatches => 200_000;
+
     /// <summary>Whether a consumer can take one message, and not only what comes together.</summary>
     public virtual bool TakesSingly => true;
 
