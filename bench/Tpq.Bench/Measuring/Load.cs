@@ -9,6 +9,9 @@ static class Load
     /// <summary>Long beside what one message takes, short beside what disturbs a machine.</summary>
     static readonly TimeSpan Turn = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>Before each turn: what is begun with and not gone on with is no part of it.</summary>
+    static readonly TimeSpan Start = TimeSpan.FromMilliseconds(20);
+
     /// <param name="workers">How many at the same time.</param>
     /// <param name="window">When to measure.</param>
     /// <param name="step">Returns how many messages it was about; 0 ends the load, because there are no more.</param>
@@ -21,39 +24,40 @@ static class Load
             await Task.WhenAny(work, Task.Delay(window.Warmup, cancellationToken));
             if (work.IsCompletedSuccessfully)
                 throw new InvalidOperationException("The backlog was gone before the measurement began: it has to be larger.");
-            Func<Slice> end = Slice.Begin(tally);
+            Func<Slice> end = Slice.Begin(() => tally.Total);
             await Task.WhenAny(work, Task.Delay(window.Length, cancellationToken));
             rate = end().Rate;
         }, cancellationToken);
         return rate;
     }
 
-    /// <summary>As <see cref="RateAsync"/>, while variants of something take turns: what disturbs the machine for a while disturbs all of them.</summary>
-    /// <param name="workers">How many at the same time.</param>
-    /// <param name="window">When to measure; the length is each variant's.</param>
-    /// <param name="step">Returns how many messages it was about.</param>
-    /// <param name="variants">Each begins something that ends when it is disposed.</param>
+    /// <summary>Variants of some work take turns: what disturbs the machine for a while disturbs all of them.</summary>
+    /// <param name="window">When to measure; the warm-up and the length are each variant's.</param>
+    /// <param name="count">How many messages there were, of all variants together.</param>
+    /// <param name="variants">Each works until it is stopped.</param>
     /// <param name="cancellationToken">Ends it early.</param>
     /// <returns>The slices of each variant.</returns>
     public static async Task<IReadOnlyList<Slice>[]> TakeTurnsAsync(
-        int workers, Window window, Func<Task<long>> step, IReadOnlyList<Func<IDisposable?>> variants, CancellationToken cancellationToken)
+        Window window, Func<long> count, IReadOnlyList<Func<CancellationToken, Task>> variants, CancellationToken cancellationToken)
     {
         List<Slice>[] slices = [.. variants.Select(static _ => new List<Slice>())];
-        await RunAsync(workers, step, async (work, tally) =>
+        int[] order = [.. Enumerable.Range(0, variants.Count)];
+        for (int turn = 0; turn < window.Total / Turn; turn++)
         {
-            await Task.WhenAny(work, Task.Delay(window.Warmup, cancellationToken));
-            for (int turn = 0; turn < window.Length / Turn * variants.Count && !work.IsCompleted; turn++)
+            // Else one would always pay for what the same other one has left behind.
+            Random.Shared.Shuffle(order);
+            foreach (int variant in order)
             {
-                // Each comes first, second and last in its time.
-                int variant = (turn + turn / variants.Count) % variants.Count;
-                using (variants[variant]())
-                {
-                    Func<Slice> end = Slice.Begin(tally);
-                    await Task.WhenAny(work, Task.Delay(Turn, cancellationToken));
-                    slices[variant].Add(end());
-                }
+                await using var work = new Consumption(variants[variant], cancellationToken);
+                await Task.Delay(Start, cancellationToken);
+                Func<Slice> end = Slice.Begin(count);
+                await Task.Delay(Turn, cancellationToken);
+                Slice slice = end();
+                await work.ThrowIfEndedAsync();
+                if (turn >= window.Warmup / Turn)
+                    slices[variant].Add(slice);
             }
-        }, cancellationToken);
+        }
         return slices;
     }
 

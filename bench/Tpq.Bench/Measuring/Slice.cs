@@ -11,11 +11,11 @@ sealed record Slice(long Messages, TimeSpan Elapsed, TimeSpan Processor, long By
 {
     public double Rate => Messages / Elapsed.TotalSeconds;
 
-    /// <summary>Begins one. The function ends it.</summary>
-    public static Func<Slice> Begin(Tally tally)
+    /// <summary>Begins one, with what counts all messages. The function ends it.</summary>
+    public static Func<Slice> Begin(Func<long> count)
     {
-        (long messages, long start, TimeSpan processor, long bytes) = (tally.Total, Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime, GC.GetTotalAllocatedBytes());
+        (long messages, long start, TimeSpan processor, long bytes) = (count(), Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime, GC.GetTotalAllocatedBytes());
         return () => new Slice(
-            tally.Total - messages, Stopwatch.GetElapsedTime(start), Environment.CpuUsage.TotalTime - processor, GC.GetTotalAllocatedBytes() - bytes);
+            count() - messages, Stopwatch.GetElapsedTime(start), Environment.CpuUsage.TotalTime - processor, GC.GetTotalAllocatedBytes() - bytes);
     }
 }

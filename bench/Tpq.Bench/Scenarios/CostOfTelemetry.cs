@@ -10,30 +10,36 @@ namespace Tpq.Bench.Scenarios;
 /// <summary>What spans and metrics cost, beside the same with nobody listening.</summary>
 sealed class CostOfTelemetry(Conditions conditions) : Scenario(conditions)
 {
-    const string Name = "telemetry", Off = "nobody listens";
+    const string Name = "telemetry", None = "no instrumentation";
 
     static readonly int[] Clients = [1, 8];
 
     static readonly string[] Loads = [.. Clients.SelectMany(static n => new[] { Put(n), Consume(n) })];
 
-    static readonly (string Name, Func<IDisposable?> Listen)[] Variants =
-        [(Off, static () => null), ("metrics", ListenToMetrics), ("metrics, and a trace of everything", static () => new Both(ListenToMetrics(), ListenToSpans()))];
+    static readonly (string Name, Func<string, string, IQueue> Open, Func<IDisposable?> Listen)[] Variants =
+    [
+        (None, static (settings, queue) => new UninstrumentedQueue(settings, queue), ListenToNothing),
+        ("nobody listens", Instrumented, ListenToNothing),
+        ("metrics", Instrumented, ListenToMetrics),
+        ("metrics, and a trace of everything", Instrumented, static () => new Both(ListenToMetrics(), ListenToSpans())),
+    ];
 
     public override char Letter => 'l';
 
     public override string Title => "What telemetry costs";
 
     public override string Text =>
-        "tpq alone: messages are put one by one; and each is consumed by a handler that returns at once, in its transaction. With nobody who listens to its meter and its source; with a listener to all of its metrics; "
-        + "and with one to all of its spans too, each of them recorded with its tags and thrown away, and the trace put into each message. The three take turns ten times a second within one load, on the same queue "
-        + "and connections, and the median of each is shown: a commit waits for the disk, whose moods are larger than the difference. So beside it there is what no disk has a part in: the time of tpq's process on a "
+        "tpq alone: messages are put one by one; and each is consumed by a handler that returns at once, in its transaction. By a build of the library's own sources in which nothing stands where "
+        + "spans and metrics are noted; by the library, with nobody who listens to its meter and its source; with a listener to all of its metrics; and with one to all of its spans too, each of them recorded with its tags "
+        + "and thrown away, and the trace put into each message. The four take turns of a tenth of a second, in an order left to chance, in one process and on the same queue, each with a client and connections of its own "
+        + "that stay open, and the median of each is shown: a commit waits for the disk, whose moods are larger than the difference. So beside it there is what no disk has a part in: the time of tpq's process on a "
         + "processor, its driver included, and what it allocates. What is consumed was put with a trace.";
 
     public override IReadOnlyList<Table> Tables { get; } =
     [
-        new("Messages a second", [.. Loads.Select(static l => Report.Column.Of(l))], Off),
-        new("Microseconds on a processor for a message", [.. Loads.Select(static l => new Column(l, Processor(l)))], Off),
-        new("Bytes allocated for a message", [.. Loads.Select(static l => new Column(l, Bytes(l)))], Off),
+        new("Messages a second", [.. Loads.Select(static l => Report.Column.Of(l))], None),
+        new("Microseconds on a processor for a message", [.. Loads.Select(static l => new Column(l, Processor(l)))], None),
+        new("Bytes allocated for a message", [.. Loads.Select(static l => new Column(l, Bytes(l)))], None),
     ];
 
     public override IReadOnlyList<Chart> Charts { get; } = [];
@@ -42,7 +48,8 @@ sealed class CostOfTelemetry(Conditions conditions) : Scenario(conditions)
     {
         await using Database database = await run.Server.CreateDatabaseAsync(Name, cancellationToken);
         NpgsqlConnectionStringBuilder settings = database.ConnectionString(Name);
-        (settings.MaxAutoPrepare, settings.NoResetOnClose) = (32, true);
+        // What the others have their turns for is not idleness, after which a pool gives connections back.
+        (settings.MaxAutoPrepare, settings.NoResetOnClose, settings.MinPoolSize) = (32, true, 2 * Clients.Max());
         await using var client = new TpqClient(settings.ConnectionString);
         run.Expect(Conditions.Rounds * Clients.Length);
         int number = 0;
@@ -52,9 +59,18 @@ sealed class CostOfTelemetry(Conditions conditions) : Scenario(conditions)
                 run.Begin($"{clients} clients, round {round + 1}");
                 TpqQueue queue = client.Queue(string.Create(CultureInfo.InvariantCulture, $"{Name}{number++}"));
                 await queue.CreateAsync(cancellationToken: cancellationToken);
-                Record(run, Put(clients), round, await TakeTurnsAsync(clients, () => PutAsync(queue), cancellationToken));
-                await FillAsync(database, queue, cancellationToken);
-                Record(run, Consume(clients), round, await ConsumeAsync(queue, clients, cancellationToken));
+                IQueue[] queues = [.. Variants.Select(v => v.Open(settings.ConnectionString, queue.Name))];
+                try
+                {
+                    Record(run, Put(clients), round, await TakeTurnsAsync(queues, (q, put, stop) => PutAsync(q, clients, put, stop), cancellationToken));
+                    await FillAsync(database, queue, cancellationToken);
+                    Record(run, Consume(clients), round, await TakeTurnsAsync(queues, (q, handled, stop) => q.ConsumeAsync(clients, handled, stop), cancellationToken));
+                }
+                finally
+                {
+                    foreach (IQueue each in queues)
+                        await each.DisposeAsync();
+                }
                 await queue.DropAsync(cancellationToken);
                 run.End();
             }
@@ -62,7 +78,7 @@ sealed class CostOfTelemetry(Conditions conditions) : Scenario(conditions)
 
     static void Record(ScenarioRun run, string load, int round, IReadOnlyList<Slice>[] slices)
     {
-        foreach ((int i, (string variant, _)) in Variants.Index())
+        foreach ((int i, (string variant, _, _)) in Variants.Index())
         {
             long messages = slices[i].Sum(static s => s.Messages);
             run.Record(new Value(load, Statistics.Median([.. slices[i].Select(static s => s.Rate)])), variant, round);
@@ -71,45 +87,30 @@ sealed class CostOfTelemetry(Conditions conditions) : Scenario(conditions)
         }
     }
 
-    Task<IReadOnlyList<Slice>[]> TakeTurnsAsync(int workers, Func<Task<long>> step, CancellationToken cancellationToken) =>
-        Load.TakeTurnsAsync(workers, Conditions.Window, step, [.. Variants.Select(static v => v.Listen)], cancellationToken);
-
-    static async Task<long> PutAsync(TpqQueue queue)
+    /// <param name="queues">One for each variant.</param>
+    /// <param name="work">Works with one of them until it is stopped, and tells of each message.</param>
+    /// <param name="cancellationToken">Ends it early.</param>
+    async Task<IReadOnlyList<Slice>[]> TakeTurnsAsync(IReadOnlyList<IQueue> queues, Func<IQueue, Action, CancellationToken, Task> work, CancellationToken cancellationToken)
     {
-        await queue.PutAsync(Payload.Plain);
-        return 1;
+        long count = 0;
+        return await Load.TakeTurnsAsync(Conditions.Window, () => Interlocked.Read(ref count), [.. Variants.Zip(queues, WorkOf)], cancellationToken);
+
+        Func<CancellationToken, Task> WorkOf((string, Func<string, string, IQueue>, Func<IDisposable?> Listen) variant, IQueue queue) => async stop =>
+        {
+            using IDisposable? listener = variant.Listen();
+            await work(queue, () => Interlocked.Increment(ref count), stop);
+        };
     }
 
-    async Task<IReadOnlyList<Slice>[]> ConsumeAsync(TpqQueue queue, int consumers, CancellationToken cancellationToken)
-    {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var handled = new SemaphoreSlim(0);
-        Task consume = queue.ConsumeAsync((_, _) =>
+    static Task PutAsync(IQueue queue, int producers, Action put, CancellationToken stop) =>
+        Task.WhenAll(Enumerable.Range(0, producers).Select(_ => Task.Run(async () =>
         {
-            handled.Release();
-            return Task.CompletedTask;
-        }, new TpqConsumeOptions { Concurrency = consumers }, stop.Token);
-        try
-        {
-            return await TakeTurnsAsync(1, () => CountAsync(handled, consume), cancellationToken);
-        }
-        finally
-        {
-            await stop.CancelAsync();
-            await consume;
-        }
-    }
-
-    /// <summary>What was handled since the last time.</summary>
-    static async Task<long> CountAsync(SemaphoreSlim handled, Task consume)
-    {
-        if (await Task.WhenAny(handled.WaitAsync(), consume) == consume)
-            await consume;
-        long count = 1;
-        while (handled.Wait(0))
-            count++;
-        return count;
-    }
+            while (!stop.IsCancellationRequested)
+            {
+                await queue.PutAsync(Payload.Plain);
+                put();
+            }
+        }, CancellationToken.None)));
 
     /// <summary>With messages that have a trace.</summary>
     async Task FillAsync(Database database, TpqQueue queue, CancellationToken cancellationToken)
@@ -120,6 +121,10 @@ sealed class CostOfTelemetry(Conditions conditions) : Scenario(conditions)
             await queue.PutManyAsync(Enumerable.Repeat(Payload.Plain, enough), cancellationToken);
         await database.SettleAsync(cancellationToken);
     }
+
+    static InstrumentedQueue Instrumented(string settings, string queue) => new(settings, queue);
+
+    static IDisposable? ListenToNothing() => null;
 
     static ActivityListener ListenToSpans()
     {
