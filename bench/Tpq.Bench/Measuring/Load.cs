@@ -22,6 +22,7 @@ static class Load
         await RunAsync(workers, step, async (work, tally) =>
         {
             await Task.WhenAny(work, Task.Delay(window.Warmup, cancellationToken));
+            cancellationToken.ThrowIfCancellationRequested();
             if (work.IsCompletedSuccessfully)
                 throw new InvalidOperationException("The backlog was gone before the measurement began: it has to be larger.");
             Func<Slice> end = Slice.Begin(() => tally.Total);

@@ -5,8 +5,8 @@ namespace Tpq.Bench.Scenarios;
 
 static class Backlogs
 {
-    /// <summary>How many messages a second nobody handles, in batches, with a row for each.</summary>
-    const int MostInBatches = 40_000;
+    /// <summary>As <see cref="QueueSystem.MostInBatches"/>, with a row written for each message.</summary>
+    const int MostRowsInBatches = 40_000;
 
     /// <summary>Leaves a new queue with enough messages for a measurement, and returns how many.</summary>
     public static Task<long> FillAsync(QueueSystem system, Window window, CancellationToken cancellationToken) =>
@@ -14,7 +14,9 @@ static class Backlogs
 
     /// <summary>As the other, where a message and its row are handled together with others.</summary>
     public static Task<long> FillForBatchesAsync(QueueSystem system, Window window, CancellationToken cancellationToken) =>
-        FillAsync(system, window, Math.Max(system.MostPerSecond, MostInBatches), cancellationToken);
+        system.WorksInBatches
+            ? FillAsync(system, window, MostRowsInBatches, cancellationToken)
+            : throw new NotPossibleException($"{system.Name} does not handle messages in batches");
 
     public static async Task<long> FillAsync(QueueSystem system, Window window, int perSecond, CancellationToken cancellationToken)
     {

@@ -7,7 +7,7 @@ using Tpq.Bench.Report;
 
 namespace Tpq.Bench.Scenarios;
 
-/// <summary>What spans and metrics cost, beside the same with nobody listening.</summary>
+/// <summary>What spans and metrics cost, beside a build that has none.</summary>
 sealed class CostOfTelemetry(Conditions conditions) : Scenario(conditions)
 {
     const string Name = "telemetry", None = "no instrumentation";

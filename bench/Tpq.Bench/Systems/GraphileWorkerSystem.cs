@@ -15,6 +15,8 @@ sealed class GraphileWorkerSystem(Database database) : NodeSystem(database, Syst
 
     protected override string Table => "graphile_worker._private_jobs";
 
+    public override bool WorksInBatches => true;
+
     public override Task WorkInBatchesAsync(int consumers, Handler handler, CancellationToken stop) => WorkAsync(consumers, handler, stop);
 
     public override IEnumerable<string> NotesOn(char letter) => letter is 'b' or 'd' or 'e'

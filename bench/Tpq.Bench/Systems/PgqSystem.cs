@@ -98,6 +98,8 @@ sealed class PgqSystem : InProcessSystem
     public override Task<IdleCost> MeasureIdleAsync(int queues, TimeSpan time, CancellationToken cancellationToken) =>
         throw new NotPossibleException("its consumers poll, at a pace of one's own choice");
 
+    public override bool WorksInBatches => true;
+
     public override Task WorkInBatchesAsync(int consumers, Handler handler, CancellationToken stop) => WorkAsync(consumers, handler, stop);
 
     public override IEnumerable<string> NotesOn(char letter) => letter switch

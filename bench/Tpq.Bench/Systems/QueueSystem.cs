@@ -28,6 +28,9 @@ abstract class QueueSystem(Database database) : IAsyncDisposable
     /// <summary>Whether a consumer can take one message, and not only what comes together.</summary>
     public virtual bool TakesSingly => true;
 
+    /// <summary>Whether <see cref="WorkInBatchesAsync"/> is something that it can do.</summary>
+    public virtual bool WorksInBatches => false;
+
     public Database Database => database;
 
     public Ledger Ledger { get; } = new(database);

@@ -73,6 +73,8 @@ sealed class TpqSystem : InProcessSystem
             (delivery, _) => handler.HandleAsync(delivery.Message.Id, () => delivery.Message.Json, delivery.Connection, delivery.Transaction),
             cancellationToken: stop)));
 
+    public override bool WorksInBatches => true;
+
     public override Task WorkInBatchesAsync(int consumers, Handler handler, CancellationToken stop) =>
         Task.WhenAll(Enumerable.Range(0, consumers).Select(_ => Task.Run(() => ConsumeBatchesAsync(handler, stop), CancellationToken.None)));
 

@@ -19,10 +19,10 @@ sealed class DuePoll(TpqClient client)
 
     readonly Lock _gate = new();
 
-    /// <summary>Whether there is somebody for whom it asks.</summary>
+    /// <summary>Whether there was somebody for whom it asks.</summary>
     public bool Runs { get; private set; }
 
-    /// <summary>Somebody falls asleep, and may not be told of times.</summary>
+    /// <summary>Somebody has fallen asleep, and may not be told of times.</summary>
     public void Start()
     {
         lock (_gate)
@@ -56,18 +56,17 @@ sealed class DuePoll(TpqClient client)
     /// <returns>Whether there was nothing to ask, or all was answered.</returns>
     async Task<bool> AskedAsync()
     {
-        QueueState[] queues = [.. client.KnownQueues.Where(static q => q.IsUntold && q.Later.IsKnown)];
-        if (queues.Length == 0)
-            return true;
+        QueueState[] asked = [];
         try
         {
-            await AskAsync(queues).ConfigureAwait(false);
+            foreach (QueueState[] queues in client.KnownQueues.Where(static q => q.IsUntold && q.Later.IsSound).Chunk(Rounds.MostStatements))
+                await AskAsync(asked = queues).ConfigureAwait(false);
             return true;
         }
         catch (PostgresException e) when (!Fault.IsConnectionLoss(e))
         {
-            // A table is locked, or gone, or not to be read: each is asked about by itself, where that is told of.
-            foreach (QueueState queue in queues)
+            // A table is locked, or gone, or not to be read: each is asked about by itself, where that is told of, and which it was is left out until it is sound again.
+            foreach (QueueState queue in asked)
                 queue.Later.Ask();
             return false;
         }
@@ -80,28 +79,20 @@ sealed class DuePoll(TpqClient client)
 
     async Task AskAsync(QueueState[] queues)
     {
-        await client.LaterAsks.WaitAsync(client.Stopping).ConfigureAwait(false);
-        try
+        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(client.Stopping).ConfigureAwait(false);
+        await using var _ = connection.ConfigureAwait(false);
+        NpgsqlBatch batch = connection.CreateBatch();
+        await using var __ = batch.ConfigureAwait(false);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(ListenerSql.LockTimeout));
+        foreach (QueueState queue in queues)
+            batch.BatchCommands.Add(queue.Later.Question());
+        await client.Statements.PrepareAsync(batch, client.Stopping).ConfigureAwait(false);
+        NpgsqlDataReader reader = await batch.ExecuteReaderAsync(client.Stopping).ConfigureAwait(false);
+        await using var ___ = reader.ConfigureAwait(false);
+        foreach (QueueState queue in queues)
         {
-            NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(client.Stopping).ConfigureAwait(false);
-            await using var _ = connection.ConfigureAwait(false);
-            NpgsqlBatch batch = connection.CreateBatch();
-            await using var __ = batch.ConfigureAwait(false);
-            batch.BatchCommands.Add(new NpgsqlBatchCommand(ListenerSql.LockTimeout));
-            foreach (QueueState queue in queues)
-                batch.BatchCommands.Add(queue.Later.Question());
-            await client.Statements.PrepareAsync(batch, client.Stopping).ConfigureAwait(false);
-            NpgsqlDataReader reader = await batch.ExecuteReaderAsync(client.Stopping).ConfigureAwait(false);
-            await using var ___ = reader.ConfigureAwait(false);
-            foreach (QueueState queue in queues)
-            {
-                await reader.NextResultAsync(client.Stopping).ConfigureAwait(false);
-                await queue.Later.HearAsync(reader, isRound: false).ConfigureAwait(false);
-            }
-        }
-        finally
-        {
-            client.LaterAsks.Release();
+            await reader.NextResultAsync(client.Stopping).ConfigureAwait(false);
+            await queue.Later.HearAsync(reader, isRound: false).ConfigureAwait(false);
         }
     }
 }

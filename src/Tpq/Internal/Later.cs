@@ -54,6 +54,9 @@ sealed class Later(QueueState queue, TpqClient client)
     /// <summary>Whether the companion has once been seen: a queue of the Python tpq's has none until it is upgraded.</summary>
     bool _exists;
 
+    /// <summary>It is tried again by the clock, and not with the others, whom it would hold up.</summary>
+    bool _hasFailed;
+
     bool IsAsking => _asking is { IsCompleted: false };
 
     /// <summary>Whether the queue was paused when it was last asked.</summary>
@@ -81,10 +84,10 @@ sealed class Later(QueueState queue, TpqClient client)
         }
     }
 
-    /// <summary>Before each sleep, of one who is among the sleepers: so that there is a timer.</summary>
+    /// <summary>When somebody has fallen asleep: so that there is a timer.</summary>
     public void Watch()
     {
-        if (queue.IsUntold && client.LooksByClock)
+        if (!queue.Sleepers.AreServed && client.LooksByClock)
             client.DuePoll.Start();
         lock (_gate)
         {
@@ -109,8 +112,8 @@ sealed class Later(QueueState queue, TpqClient client)
         }
     }
 
-    /// <summary>Whether it may be asked together with other queues: there is a companion, and it could be read.</summary>
-    public bool IsKnown => _exists;
+    /// <summary>Whether it may be asked together with other queues: there is a companion, and the last question, or the move upon it, did not fail.</summary>
+    public bool IsSound => _exists && !_hasFailed;
 
     /// <summary>The question as a statement, for a batch about several queues.</summary>
     public NpgsqlBatchCommand Question() => Question(_position);
@@ -204,17 +207,17 @@ sealed class Later(QueueState queue, TpqClient client)
         {
             (moved, next) = await AskAndMoveAsync(_sweeps.IsDue).ConfigureAwait(false);
             isInTrouble = !_exists;
-            _hasComplained = false;
+            (_hasFailed, _hasComplained) = (false, false);
         }
         catch (Exception e) when (Fault.IsConnectionLoss(e) || Fault.IsShortage(e) || e is PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable })
         {
             // Whoever looks has the same trouble, and says so; or the table is being changed.
-            next = Retry;
+            (_hasFailed, next) = (true, Retry);
         }
         catch (Exception e)
         {
             // A right that is missing, or a table that is gone or not as it should be. Consuming goes on; it is said once.
-            (isInTrouble, _exists, next) = (true, false, TroubleInterval);
+            (_hasFailed, isInTrouble, _exists, next) = (true, true, false, TroubleInterval);
             // Whoever waits for the end of a pause looks, and is told what is wrong with the queue.
             SetPaused(false);
             if (!_hasComplained && !client.Stopping.IsCancellationRequested)

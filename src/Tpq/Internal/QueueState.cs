@@ -41,7 +41,7 @@ sealed class QueueState
     public Sleepers Sleepers { get; }
 
     /// <summary>Whether somebody sleeps whom no ring would tell of what is put, or of when it is due.</summary>
-    public bool IsUntold => Sleepers.Any && !Sleepers.AreServed;
+    public bool IsUntold => Sleepers.AnyAsleep && !Sleepers.AreServed;
 
     /// <summary>The puts that have once succeeded in a caller's transaction, see <see cref="CallersTransaction"/>. By their SQL; the value is of no meaning.</summary>
     public ConcurrentDictionary<string, bool> ProvenPuts { get; } = new(StringComparer.Ordinal);

@@ -16,7 +16,7 @@ static class Rounds
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
     /// <summary>Bounds for how long the connection hears nothing.</summary>
-    const int MostStatements = 100;
+    public const int MostStatements = 100;
 
     public static async Task GoAsync(NpgsqlConnection connection, IEnumerable<QueueState> queues)
     {
@@ -77,7 +77,7 @@ static class Rounds
         var asking = new List<QueueState>();
         foreach (QueueState queue in queues)
         {
-            if (!queue.Later.IsKnown)
+            if (!queue.Later.IsSound)
                 continue;
             batch.BatchCommands.Add(queue.Later.Question());
             asking.Add(queue);

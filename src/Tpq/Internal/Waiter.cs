@@ -142,9 +142,10 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true, 
             return;
         }
         Subscribe();
-        queue.Later.Watch();
         TimeSpan interval = queue.Sleepers.AreServed || !client.LooksByClock ? TimeSpan.MaxValue : PollInterval;
-        await _subscription!.WaitAsync(Min(left, interval), cancellationToken).ConfigureAwait(false);
+        Task sleep = _subscription!.WaitAsync(Min(left, interval), cancellationToken);
+        queue.Later.Watch();
+        await sleep.ConfigureAwait(false);
     }
 
     void Subscribe() => _subscription ??= new Subscription(client.Listener, queue, client.Time);

@@ -17,7 +17,7 @@ sealed class DatabaseGauge(TpqClient client)
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     /// <summary>So many queues are one statement: more would hold more locks at once than a server may have room for, though none that anybody waits for but DDL.</summary>
-    const int MostAtOnce = 1000;
+    const int MostAtOnce = 500;
 
     /// <summary>For the statement about all. It waits for nobody but DDL.</summary>
     const int StatementSeconds = 1;

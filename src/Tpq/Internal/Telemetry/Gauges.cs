@@ -5,7 +5,7 @@ using System.Diagnostics.Metrics;
 namespace Tpq.Internal.Telemetry;
 
 /// <summary>What is asked for at each collection: of the queues that this process uses.</summary>
-/// <remarks>Depth and age are of the database. They cost one statement for each client, whatever the number of its queues, and none where nobody listens.</remarks>
+/// <remarks>Depth and age are of the database. They cost one statement for each client, whatever the number of its queues, up to some hundreds, and none where nobody listens.</remarks>
 static class Gauges
 {
     static readonly ConcurrentDictionary<TpqClient, DatabaseGauge> Clients = [];
