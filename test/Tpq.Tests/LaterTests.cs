@@ -106,8 +106,8 @@ public sealed class LaterTests(Server server) : DatabaseTest(server)
     {
         TpqQueue gone = await NewQueueAsync("gone", TpqNotify.Never);
         await NewQueueAsync(notify: TpqNotify.Never);
-        // By the clock it would be found out at the next look, a second later.
-        await using TpqClient client = NewClient(time: new ShortTimers());
+        // By the clock it would be found out at the next look, a second later, and sooner by who listens, for which this pool has no connection.
+        await using TpqClient client = NewClient("Maximum Pool Size=1", time: new ShortTimers());
         QueueState orders = client.State("orders"), broken = client.State("gone");
         Task waiting = client.Queue("orders").GetAsync(Timeout.InfiniteTimeSpan, Token), inVain = client.Queue("gone").GetAsync(Timeout.InfiniteTimeSpan, Token);
         await EventuallyAsync(() => Task.FromResult(orders is { Later.IsSound: true, IsUntold: true } && broken is { Later.IsSound: true, IsUntold: true }), "both sleep, and are asked about");
