@@ -47,7 +47,7 @@ public sealed class ConsumeTests(Server server) : CommandTest(server)
         await NewQueueAsync("orders");
         long start = Stopwatch.GetTimestamp();
         (await RunAsync("consume", "orders", wait)).With(1);
-        Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0.5, 15);
+        Assert.True(Stopwatch.GetElapsedTime(start) >= TimeSpan.FromSeconds(0.5));
     }
 
     [Theory]

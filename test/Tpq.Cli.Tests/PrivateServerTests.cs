@@ -104,10 +104,8 @@ public sealed class PrivateServerTests(Server server) : CommandTest(server)
         start.ArgumentList.RemoveAt(1);
         start.ArgumentList.RemoveAt(1);
         start.Environment.Remove("TPQ_URL");
-        long begin = Stopwatch.GetTimestamp();
         using var running = new Running(start);
         Ended ended = (await running.EndAsync()).With(0);
-        Assert.InRange(Stopwatch.GetElapsedTime(begin).TotalSeconds, 0, 30);
         IsBalanced(ended);
         Assert.Contains("Started a private PostgreSQL", ended.Error);
     }

@@ -71,14 +71,14 @@ public sealed class StopTests(Server server) : HostTest(server)
     [Fact]
     public async Task AConsumerThatWaits_StopsAtOnce_AndThatIsNoError()
     {
+        // A host that would wait for ever: a stop that takes its time does not come to an end.
+        App.Services.Configure<HostOptions>(o => o.ShutdownTimeout = Timeout.InfiniteTimeSpan);
         await NewQueueAsync();
         Tpq.AddConsumer("orders", (_, _, _) => Task.CompletedTask).AddQueue("bills", create: true).AddLeasedConsumer<Endless, Order>("bills", Json.Default.Order);
         App.Services.AddSingleton(_seen);
         IHost host = await StartAsync();
         await EventuallyAsync(() => Task.FromResult(Logs.GetSnapshot().Count(r => r.Message.StartsWith("Consuming", StringComparison.Ordinal)) == 2), "both wait");
-        long start = Stopwatch.GetTimestamp();
         await host.StopAsync(Token);
-        Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0, 5);
         Assert.Equal(2, Stopped);
         Assert.Empty(Complaints);
     }
