@@ -45,7 +45,7 @@ public sealed class ReadAllTests(Server server) : DatabaseTest(server)
     }
 
     [Fact]
-    public async Task ACommit_ReturnsWithItsOwnReply_WhileTheTakeWaitsForALock()
+    public async Task ACommit_IsDone_BeforeTheTakeThatWaitsForALock()
     {
         TpqQueue queue = await NewQueueAsync();
         await queue.PutManyAsync(["1", "2"], Token);
@@ -55,13 +55,14 @@ public sealed class ReadAllTests(Server server) : DatabaseTest(server)
         // It waits for the message in hand, and the next take waits behind it.
         Task locked = ExecuteAsync(locking, "BEGIN; LOCK TABLE tpq_orders IN ACCESS EXCLUSIVE MODE");
         await EventuallyAsync(() => ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'tpq_orders'::regclass AND NOT granted)"), "the lock is waited for");
-        await reader.Current.CommitAsync(Token);
+        Task commit = reader.Current.CommitAsync(Token);
+        // The lock is there once the message has let go of the table.
         await locked;
-        Task<bool> next = reader.MoveNextAsync().AsTask();
         Assert.Equal(1, await ScalarAsync<long>(locking, "SELECT count(*) FROM tpq_orders"));
-        Assert.False(next.IsCompleted);
+        Assert.False(commit.IsCompleted);
         await ExecuteAsync(locking, "COMMIT");
-        Assert.True(await next);
+        await commit;
+        Assert.True(await reader.MoveNextAsync());
         Assert.Equal("2", reader.Current.Message.Json);
     }
 
@@ -105,6 +106,27 @@ public sealed class ReadAllTests(Server server) : DatabaseTest(server)
             await drop.ExecuteNonQueryAsync(Token);
         await reader.Current.CommitAsync(Token);
         await Assert.ThrowsAsync<TpqQueueNotFoundException>(async () => await reader.MoveNextAsync());
+    }
+
+    [Fact]
+    public async Task ATakeWhoseSessionIsEnded_LeavesTheCommitASuccess()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutManyAsync(["1", "2"], Token);
+        await using IAsyncEnumerator<TpqDelivery> reader = queue.ReadAllAsync(Token).GetAsyncEnumerator(Token);
+        Assert.True(await reader.MoveNextAsync());
+        int session = reader.Current.Connection.ProcessID;
+        await using NpgsqlConnection locking = await OpenAsync();
+        Task locked = ExecuteAsync(locking, "BEGIN; LOCK TABLE tpq_orders IN ACCESS EXCLUSIVE MODE");
+        await EventuallyAsync(() => ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'tpq_orders'::regclass AND NOT granted)"), "the lock is waited for");
+        Task commit = reader.Current.CommitAsync(Token);
+        await locked;
+        await EventuallyAsync(() => ScalarAsync<bool>($"SELECT EXISTS (SELECT FROM pg_locks WHERE pid = {session} AND NOT granted)"), "the take waits");
+        Assert.True(await ScalarAsync<bool>($"SELECT pg_terminate_backend({session})"));
+        await commit;
+        await ExecuteAsync(locking, "COMMIT");
+        Assert.True(await reader.MoveNextAsync());
+        Assert.Equal("2", reader.Current.Message.Json);
     }
 
     [Fact]

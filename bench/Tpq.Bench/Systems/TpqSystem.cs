@@ -37,10 +37,6 @@ sealed class TpqSystem : InProcessSystem
         "Npgsql: `Minimum Pool Size=4;Maximum Pool Size=150;Max Auto Prepare=32;No Reset On Close=true`",
     ];
 
-    public override IEnumerable<string> NotesOn(char letter) => letter is 'h'
-        ? ["one of the three commits is that of a `SELECT 1` between a commit and the next take, in one round trip with them: it has written nothing, and waits for no disk"]
-        : [];
-
     public override async Task InstallAsync(CancellationToken cancellationToken)
     {
         await _queue.CreateAsync(cancellationToken: cancellationToken);

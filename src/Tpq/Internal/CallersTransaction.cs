@@ -92,16 +92,16 @@ static class CallersTransaction
         }
     }
 
-    static async Task<long> ReadIdAsync(NpgsqlDataReader reader)
+    static async ValueTask<long> ReadIdAsync(NpgsqlDataReader reader)
     {
         await reader.ReadAsync().ConfigureAwait(false);
         return reader.GetInt64(0);
     }
 
     /// <summary>Statements that belong together, with their savepoint in the same round trip.</summary>
-    static async Task<T> RunAsync<T>(
+    static async ValueTask<T> RunAsync<T>(
         NpgsqlConnection connection, QueueState queue, Action<NpgsqlBatch> statements, bool guarded,
-        Func<NpgsqlDataReader, Task<T>> read, CancellationToken cancellationToken)
+        Func<NpgsqlDataReader, ValueTask<T>> read, CancellationToken cancellationToken)
     {
         NpgsqlBatch batch = connection.CreateBatch();
         await using var _ = batch.ConfigureAwait(false);

@@ -10,12 +10,14 @@ namespace Tpq.Internal;
 sealed class CommitWatch : IDisposable
 {
     readonly NpgsqlConnection _connection;
+    readonly NoticeEventHandler _onNotice;
     bool _cancelled;
 
     public CommitWatch(NpgsqlConnection connection)
     {
         _connection = connection;
-        connection.Notice += OnNotice;
+        _onNotice = OnNotice;
+        connection.Notice += _onNotice;
     }
 
     /// <exception cref="TpqException">The server gave up waiting for its standby.</exception>
@@ -26,7 +28,7 @@ sealed class CommitWatch : IDisposable
                 "The outcome of COMMIT is unknown: the server committed, but its wait for the synchronous standby was cancelled, so a failover may undo it.");
     }
 
-    public void Dispose() => _connection.Notice -= OnNotice;
+    public void Dispose() => _connection.Notice -= _onNotice;
 
     // By the server's routine: the message is translated, and its SQLSTATE is any warning's.
     void OnNotice(object sender, NpgsqlNoticeEventArgs e) => _cancelled |= e.Notice.Routine == "SyncRepWaitForLSN";

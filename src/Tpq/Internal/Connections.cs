@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Transactions;
 using Npgsql;
 
@@ -10,7 +11,8 @@ static class Connections
 
     /// <summary>Opens a connection that takes no part in a TransactionScope around the call.</summary>
     /// <exception cref="TpqException">The server is too old.</exception>
-    public static async Task<NpgsqlConnection> OpenOwnAsync(this NpgsqlDataSource dataSource, CancellationToken cancellationToken)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public static async ValueTask<NpgsqlConnection> OpenOwnAsync(this NpgsqlDataSource dataSource, CancellationToken cancellationToken)
     {
         NpgsqlConnection connection = await OpenAsync(dataSource, cancellationToken).ConfigureAwait(false);
         if (Refusal(connection.PostgreSqlVersion, connection.Host) is not { } refusal)
@@ -23,10 +25,11 @@ static class Connections
     public static TpqException? Refusal(Version server, string? host) => server.Major >= OldestServer ? null : new TpqException(
         $"The server on host \"{host}\" is PostgreSQL {server}; tpq needs PostgreSQL {OldestServer} or newer. Upgrade it, or use another server.");
 
-    static async Task<NpgsqlConnection> OpenAsync(NpgsqlDataSource dataSource, CancellationToken cancellationToken)
+    static ValueTask<NpgsqlConnection> OpenAsync(NpgsqlDataSource dataSource, CancellationToken cancellationToken) =>
+        Transaction.Current is null ? dataSource.OpenConnectionAsync(cancellationToken) : OpenOutsideAsync(dataSource, cancellationToken);
+
+    static async ValueTask<NpgsqlConnection> OpenOutsideAsync(NpgsqlDataSource dataSource, CancellationToken cancellationToken)
     {
-        if (Transaction.Current is null)
-            return await dataSource.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         using var suppressed = new TransactionScope(TransactionScopeOption.Suppress, TransactionScopeAsyncFlowOption.Enabled);
         return await dataSource.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
     }

@@ -36,11 +36,16 @@ readonly struct MessageColumns
         }
         catch (Exception e) when (e is InvalidCastException or OverflowException)
         {
-            string columns = string.Join(", ", Enumerable.Range(0, row.FieldCount).Select(i => $"{row.GetName(i)} {row.GetDataTypeName(i)}{(row.IsDBNull(i) ? " (NULL here)" : "")}"));
-            throw new TpqException(
-                $"A row of queue \"{queue}\" cannot be read, since its table was altered: it has the columns {columns}. A queue has id bigint, data json (not NULL), "
-                + "enqueued_at timestamp with time zone, attempts integer, headers json. Alter it back; nothing was taken.", e);
+            throw Unreadable(row, queue, e);
         }
+    }
+
+    static TpqException Unreadable(NpgsqlDataReader row, string queue, Exception error)
+    {
+        string columns = string.Join(", ", Enumerable.Range(0, row.FieldCount).Select(i => $"{row.GetName(i)} {row.GetDataTypeName(i)}{(row.IsDBNull(i) ? " (NULL here)" : "")}"));
+        return new TpqException(
+            $"A row of queue \"{queue}\" cannot be read, since its table was altered: it has the columns {columns}. A queue has id bigint, data json (not NULL), "
+            + "enqueued_at timestamp with time zone, attempts integer, headers json. Alter it back; nothing was taken.", error);
     }
 
     TpqMessage ReadRow(NpgsqlDataReader row, string queue) =>

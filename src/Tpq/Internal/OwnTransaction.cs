@@ -24,9 +24,6 @@ sealed class OwnTransaction : IAsyncDisposable
     bool _ended;
     int _inHand;
 
-    /// <summary>Whether there is a savepoint before what the handler does.</summary>
-    bool _isLent;
-
     bool _wasLost;
 
     OwnTransaction(TpqClient client, NpgsqlConnection connection, NpgsqlTransaction transaction)
@@ -61,6 +58,9 @@ sealed class OwnTransaction : IAsyncDisposable
     /// <summary>Whether its connection has gone before it ended, or while it did.</summary>
     public bool IsLost => _wasLost || (!_ended && Connection.State != ConnectionState.Open);
 
+    /// <summary>Whether there is a savepoint before what the handler does.</summary>
+    public bool IsLent { get; private set; }
+
     /// <summary>Whether its commit carries the next take; see <see cref="Successor"/>.</summary>
     public bool TakesNext { get; set; }
 
@@ -68,7 +68,8 @@ sealed class OwnTransaction : IAsyncDisposable
     public PendingTake? Successor { get; private set; }
 
     /// <summary>Begins one. BEGIN costs no round trip of its own: the driver sends it with the first statement.</summary>
-    public static async Task<OwnTransaction> BeginAsync(TpqClient client, CancellationToken cancellationToken)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public static async ValueTask<OwnTransaction> BeginAsync(TpqClient client, CancellationToken cancellationToken)
     {
         NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
         try
@@ -115,7 +116,8 @@ sealed class OwnTransaction : IAsyncDisposable
     }
 
     /// <summary>Takes messages, which it holds then.</summary>
-    public async Task<List<TpqMessage>> TakeAsync(QueueState queue, int max, bool toTheEnd, CancellationToken cancellationToken)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<List<TpqMessage>> TakeAsync(QueueState queue, int max, bool toTheEnd, CancellationToken cancellationToken)
     {
         List<TpqMessage> found = await Take.RunAsync(
             queue, max, toTheEnd, TakeIn.Own, statement => ExecuteAsync(statement, cancellationToken)).ConfigureAwait(false);
@@ -145,18 +147,18 @@ sealed class OwnTransaction : IAsyncDisposable
 
     /// <summary>Hands connection and transaction to a handler, behind a savepoint: the message can then outlive what is written and fails.</summary>
     /// <remarks>
-    /// It costs no round trip, for the driver sends it along with the next statement; and nothing at all a handler that writes elsewhere, or only
-    /// reads its message.
+    /// It costs no round trip, for the driver sends it along with the next statement, or <see cref="PendingTake"/> has set it already; and nothing at all
+    /// handlers that write elsewhere, or only read their messages.
     /// </remarks>
     /// <exception cref="InvalidOperationException">It has ended.</exception>
     public OwnTransaction Lend()
     {
         if (_ended)
             throw new InvalidOperationException("It was committed or given back already, and its connection and transaction may be another message's.");
-        if (!_isLent && !HasEnded)
+        if (!IsLent && !HasEnded)
         {
             _transaction.Save(Sql.HandlerSavepoint);
-            _isLent = true;
+            IsLent = true;
         }
         return this;
     }
@@ -167,7 +169,7 @@ sealed class OwnTransaction : IAsyncDisposable
     public async Task UndoHandlerAsync(CancellationToken cancellationToken)
     {
         ThrowIfEnded();
-        if (!_isLent)
+        if (!IsLent)
             return;
         await _transaction.RollbackAsync(Sql.HandlerSavepoint, cancellationToken).ConfigureAwait(false);
     }
@@ -199,7 +201,7 @@ sealed class OwnTransaction : IAsyncDisposable
     {
         ThrowIfEnded();
         cancellationToken.ThrowIfCancellationRequested();
-        await EndAsync(_isLent ? [new NpgsqlBatchCommand(Sql.UndoHandler), .. statements] : statements, next: null).ConfigureAwait(false);
+        await EndAsync(IsLent ? [new NpgsqlBatchCommand(Sql.UndoHandler), .. statements] : statements, next: null).ConfigureAwait(false);
     }
 
     void ThrowIfEnded()
@@ -210,7 +212,8 @@ sealed class OwnTransaction : IAsyncDisposable
             throw new InvalidOperationException("It was committed or given back already.");
     }
 
-    async Task EndAsync(NpgsqlBatchCommand[] statements, PendingTake? next)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    async ValueTask EndAsync(NpgsqlBatchCommand[] statements, PendingTake? next)
     {
         _ended = true;
         using var watch = new CommitWatch(Connection);
@@ -239,7 +242,7 @@ sealed class OwnTransaction : IAsyncDisposable
     /// <summary>The transaction that the driver has begun anew on the same connection, with what was taken in it.</summary>
     public OwnTransaction Continue(QueueState queue, List<TpqMessage> found)
     {
-        var next = new OwnTransaction(Client, Connection, _transaction) { TakesNext = true };
+        var next = new OwnTransaction(Client, Connection, _transaction) { TakesNext = true, IsLent = IsLent };
         next.Hold(queue, found);
         return next;
     }
@@ -283,7 +286,8 @@ sealed class OwnTransaction : IAsyncDisposable
         _inHand = 0;
     }
 
-    async Task<List<TpqMessage>> ExecuteAsync(TakeStatement statement, CancellationToken cancellationToken)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    async ValueTask<List<TpqMessage>> ExecuteAsync(TakeStatement statement, CancellationToken cancellationToken)
     {
         var batch = new NpgsqlBatch(Connection, _transaction);
         await using var _ = batch.ConfigureAwait(false);
@@ -320,7 +324,8 @@ sealed class OwnTransaction : IAsyncDisposable
         await batch.ExecuteNonQueryAsync(CancellationToken.None).ConfigureAwait(false);
     }
 
-    async Task ReleaseAsync()
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    async ValueTask ReleaseAsync()
     {
         try
         {

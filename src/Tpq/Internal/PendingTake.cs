@@ -5,13 +5,14 @@ namespace Tpq.Internal;
 
 /// <summary>
 /// The take of the next message, sent in one batch with the commit of the one before, on the same connection: a sequential consumer then has
-/// one round trip for each message. The commit is waited for, the take's reply is left to be read when the next message is asked for.
+/// one round trip for each message. What it has found is left to be read when the next message is asked for.
 /// </summary>
 /// <remarks>
-/// The batch has a barrier (the protocol's Sync) behind the commit, so the server sends the commit's reply at once, whatever the take has to wait
-/// for. SELECT 1 is there for the driver, whose reader stops at the first result that has rows; before BEGIN, since a take must be skipped where its BEGIN has
-/// failed: it would be committed by itself. The transaction object is the same as before: the
-/// driver never learns that there are two transactions.
+/// <para>The server does one after the other, skips the rest when one fails, and answers all at once. To send the commit's reply ahead would wake
+/// both sides once more for every message; so it waits, should the take have to wait for a lock on the whole table. What fails behind the commit
+/// is not the commit's fault: the driver has given a command its type when it has read its reply.</para>
+/// <para>Where handlers write, the savepoint is set along with the take: ahead of the next handler's first statement it would have a reply of its
+/// own. The transaction object is the same as before: the driver never learns that there are two transactions.</para>
 /// </remarks>
 sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisposable
 {
@@ -24,15 +25,18 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisp
     /// <summary>Whether it was made and has found nothing.</summary>
     public bool WasEmpty { get; private set; }
 
-    /// <summary>Sends a batch that ends in a commit, together with the take, and returns when the commit has been answered.</summary>
+    /// <summary>Sends a batch that ends in a commit, together with the take.</summary>
+    /// <exception cref="Exception">The commit failed, or its outcome is unknown. Where the take fails, the next look will tell.</exception>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask SendAfterCommitAsync(NpgsqlBatch batch, Statements statements)
     {
         _batch = batch;
         _statement = new TakeStatement(queue, 1, _scan, [], TakeIn.Own);
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.Nothing) { AppendErrorBarrier = true });
+        NpgsqlBatchCommand commit = batch.BatchCommands[^1];
         batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.Begin));
         _statement.AddTo(batch);
+        if (previous.IsLent)
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.SaveForHandler));
         try
         {
             await statements.PrepareAsync(batch, CancellationToken.None).ConfigureAwait(false);
@@ -40,11 +44,10 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisp
         }
         catch (Exception e)
         {
+            bool isCommitted = commit.StatementType != StatementType.Unknown;
             await FailAsync(e).ConfigureAwait(false);
-            // Behind the barrier the take fails too; the commit's error is the first.
-            if (e.InnerException is AggregateException { InnerExceptions: [PostgresException first, ..] })
-                throw first;
-            throw;
+            if (!isCommitted)
+                throw;
         }
     }
 
@@ -57,20 +60,22 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisp
             return null;
         _ended = true;
         List<TpqMessage> found = [];
-        try
+        // Where it has failed, here or before, the other look has the same trouble, be it the connection's or that of a row that cannot be read, and deals with it.
+        if (_reader is not null)
         {
-            await _reader!.NextResultAsync(CancellationToken.None).ConfigureAwait(false);
-            found = await _statement!.ReadAsync(_reader, CancellationToken.None).ConfigureAwait(false);
-            await _reader.DisposeAsync().ConfigureAwait(false);
-            await _batch!.DisposeAsync().ConfigureAwait(false);
-            _statement.Report(found);
-            WasEmpty = found.Count == 0;
-        }
-        catch (Exception e)
-        {
-            // The other look has the same trouble, be it the connection's or that of a row that cannot be read, and deals with it.
-            found = [];
-            await FailAsync(e).ConfigureAwait(false);
+            try
+            {
+                found = await _statement!.ReadAsync(_reader, CancellationToken.None).ConfigureAwait(false);
+                await _reader.DisposeAsync().ConfigureAwait(false);
+                await _batch!.DisposeAsync().ConfigureAwait(false);
+                _statement.Report(found);
+                WasEmpty = found.Count == 0;
+            }
+            catch (Exception e)
+            {
+                found = [];
+                await FailAsync(e).ConfigureAwait(false);
+            }
         }
         OwnTransaction held = previous.Continue(queue, found);
         if (found.Count > 0)

@@ -50,13 +50,12 @@ sealed class Sql(QueueName name)
     /// <summary>Before the first statement of a handler's, so that its writes can be undone and the message be kept. A name that nobody else has.</summary>
     public const string HandlerSavepoint = "tpq_handler";
 
+    public const string SaveForHandler = $"SAVEPOINT {HandlerSavepoint}";
+
     public const string UndoHandler = $"ROLLBACK TO SAVEPOINT {HandlerSavepoint}";
 
     /// <summary>For the rest of the transaction: what is put rings no bell.</summary>
     public const string BeQuiet = "SELECT pg_catalog.set_config('tpq.quiet', 'on', true)";
-
-    /// <summary>A row, and nothing else.</summary>
-    public const string Nothing = "SELECT 1";
 
     /// <summary>Locks: ROW EXCLUSIVE on the table. Index: none read, the primary key written.</summary>
     public string Put => field ??= $"INSERT INTO {_table} (data) VALUES ($1) RETURNING id";

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Tpq.Internal;
 
 /// <summary>Takes messages: one statement from where <see cref="Head"/> says, and a sweep where that is not enough.</summary>
@@ -10,8 +12,9 @@ static class Take
     /// <param name="execute">Runs the statement, and has it read the results.</param>
     /// <param name="lease">For how long they are leased, and under which number; null where they are held.</param>
     /// <returns>The messages in the order of their ids; empty when there were none, or none that anybody looked for.</returns>
-    public static async Task<List<TpqMessage>> RunAsync(
-        QueueState queue, int max, bool toTheEnd, TakeIn takeIn, Func<TakeStatement, Task<List<TpqMessage>>> execute,
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public static async ValueTask<List<TpqMessage>> RunAsync(
+        QueueState queue, int max, bool toTheEnd, TakeIn takeIn, Func<TakeStatement, ValueTask<List<TpqMessage>>> execute,
         (TimeSpan Duration, Guid Number)? lease = null)
     {
         Scan scan = queue.Head.Begin();

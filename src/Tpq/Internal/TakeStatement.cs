@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using Npgsql;
 
 namespace Tpq.Internal;
@@ -55,7 +56,8 @@ sealed class TakeStatement(QueueState queue, int max, Scan scan, long[] known, T
 
     /// <summary>Reads the results, from the first on.</summary>
     /// <returns>The messages in the order of their ids.</returns>
-    public async Task<List<TpqMessage>> ReadAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<List<TpqMessage>> ReadAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)
     {
         var found = new List<TpqMessage>(max == 1 ? 1 : 0);
         var columns = new MessageColumns(reader);
@@ -63,7 +65,7 @@ sealed class TakeStatement(QueueState queue, int max, Scan scan, long[] known, T
             found.Add(columns.Read(reader, queue.Name.Queue));
         if (found.Count > 1)
             found.Sort(static (a, b) => a.Id.CompareTo(b.Id));
-        List<long> gone = known.Length == 0 ? [] : await ReadGoneAsync(reader, cancellationToken).ConfigureAwait(false);
+        IReadOnlyCollection<long> gone = known.Length == 0 ? [] : await ReadGoneAsync(reader, cancellationToken).ConfigureAwait(false);
         ulong transaction = takeIn == TakeIn.Own ? 0 : await ReadTransactionAsync(reader, cancellationToken).ConfigureAwait(false);
         if (takeIn != TakeIn.CallersSnapshot)
             queue.Head.Forget(gone, transaction);
