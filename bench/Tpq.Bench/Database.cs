@@ -61,6 +61,9 @@ sealed class Database(string connectionString, string applicationSuffix = "") : 
         return (T)(await command.ExecuteScalarAsync(cancellationToken))!;
     }
 
+    /// <summary>How many bytes of write-ahead log the server has written, ever.</summary>
+    public Task<long> WalAsync(CancellationToken cancellationToken) => ScalarAsync<long>("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint", cancellationToken);
+
     public Task DropOldestAsync(string table, int count, CancellationToken cancellationToken) =>
         ExecuteAsync($"DELETE FROM {table} WHERE id IN (SELECT id FROM {table} ORDER BY id LIMIT {count})", cancellationToken);
 

@@ -23,7 +23,10 @@ public sealed class TpqDelivery : IAsyncDisposable
     public TpqMessage Message { get; }
 
     /// <summary>The connection on which the message is held, for Dapper and the like. Not to be closed by the handler.</summary>
-    /// <remarks>The first use of this or of <see cref="Transaction"/> sets a savepoint, which travels with the next statement.</remarks>
+    /// <remarks>
+    /// The first use of this or of <see cref="Transaction"/> sets a savepoint, which travels with the next statement; where the message before was used so too,
+    /// it has come with the message.
+    /// </remarks>
     public NpgsqlConnection Connection => Held.Lend().Connection;
 
     /// <summary>The transaction in which the message was taken, READ COMMITTED.</summary>
@@ -50,6 +53,10 @@ public sealed class TpqDelivery : IAsyncDisposable
     /// <exception cref="InvalidOperationException">It was committed or given back already.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled before COMMIT was sent; the delivery is as it was.</exception>
     /// <exception cref="PostgresException">The server refused, for a deferred constraint say; the message is back.</exception>
+    /// <remarks>
+    /// In <see cref="TpqQueue.ReadAllAsync"/> it takes the next message along, and is answered together with it: should that have to wait, for somebody who has
+    /// locked the whole table, the commit is done before, and returns after.
+    /// </remarks>
     /// <exception cref="NpgsqlException">The connection broke: both happened or neither did, and which is unknown.</exception>
     /// <exception cref="TpqException">
     /// A statement of the transaction had failed or the connection was lost, so all is undone and the message is back; or the server gave up waiting for its synchronous

@@ -10,6 +10,8 @@ namespace Tpq.Hosting.Tests;
 /// <summary>How consumers end: with the host, and the host with them.</summary>
 public sealed class StopTests(Server server) : HostTest(server)
 {
+    static readonly TimeSpan Hour = TimeSpan.FromHours(1);
+
     readonly Seen _seen = new();
 
     int Stopped => Logs.GetSnapshot().Count(r => r.Message.StartsWith("Stopped consuming", StringComparison.Ordinal));
@@ -71,14 +73,15 @@ public sealed class StopTests(Server server) : HostTest(server)
     [Fact]
     public async Task AConsumerThatWaits_StopsAtOnce_AndThatIsNoError()
     {
-        // A host that would wait for ever: a stop that takes its time does not come to an end.
+        // Neither the host nor the grace would end it while the test waits.
         App.Services.Configure<HostOptions>(o => o.ShutdownTimeout = Timeout.InfiniteTimeSpan);
         await NewQueueAsync();
-        Tpq.AddConsumer("orders", (_, _, _) => Task.CompletedTask).AddQueue("bills", create: true).AddLeasedConsumer<Endless, Order>("bills", Json.Default.Order);
+        Tpq.AddConsumer("orders", (_, _, _) => Task.CompletedTask, o => o.Grace = Hour).AddQueue("bills", create: true)
+            .AddLeasedConsumer<Endless, Order>("bills", Json.Default.Order, o => o.Grace = Hour);
         App.Services.AddSingleton(_seen);
         IHost host = await StartAsync();
         await EventuallyAsync(() => Task.FromResult(Logs.GetSnapshot().Count(r => r.Message.StartsWith("Consuming", StringComparison.Ordinal)) == 2), "both wait");
-        await host.StopAsync(Token);
+        await host.StopAsync(Token).WaitAsync(Patience, Token);
         Assert.Equal(2, Stopped);
         Assert.Empty(Complaints);
     }

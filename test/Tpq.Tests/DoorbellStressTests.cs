@@ -38,6 +38,8 @@ public sealed class DoorbellStressTests(Server server) : DatabaseTest(server)
             for (int round = 1; round <= Rounds || Volatile.Read(ref _killed) < Deaths; round++)
             {
                 Assert.InRange(round, 1, 20 * Rounds);
+                if (killing.IsCompleted)
+                    await killing;
                 long first = put;
                 put += EachRound;
                 await Task.WhenAll(Enumerable.Range(0, Producers).Select(p => Task.Run(() => ProduceAsync(queue, first, p), Token)));

@@ -6,14 +6,15 @@ namespace Tpq.Tests;
 /// <summary>A sequential reader, whose commit carries the next take.</summary>
 public sealed class ReadAllTests(Server server) : DatabaseTest(server)
 {
+    /// <summary>Of its uses a client prepares what it sends after so many.</summary>
+    const int Unprepared = 6;
+
     [Fact]
     public async Task ACommit_CarriesTheNextTake_OnTheSameConnection()
     {
         TpqQueue queue = await NewQueueAsync();
         await queue.PutManyAsync(["1", "2", "3"], Token);
-        // No sweep is due while the clock stands still: a commit does not carry one.
-        await using TpqClient client = NewClient(time: new StoppedTime());
-        await using IAsyncEnumerator<TpqDelivery> reader = client.Queue("orders").ReadAllAsync(Token).GetAsyncEnumerator(Token);
+        await using IAsyncEnumerator<TpqDelivery> reader = Read();
         Assert.True(await reader.MoveNextAsync());
         int process = reader.Current.Connection.ProcessID;
         await reader.Current.CommitAsync(Token);
@@ -49,7 +50,7 @@ public sealed class ReadAllTests(Server server) : DatabaseTest(server)
     {
         TpqQueue queue = await NewQueueAsync();
         await queue.PutManyAsync(["1", "2"], Token);
-        await using IAsyncEnumerator<TpqDelivery> reader = queue.ReadAllAsync(Token).GetAsyncEnumerator(Token);
+        await using IAsyncEnumerator<TpqDelivery> reader = Read();
         Assert.True(await reader.MoveNextAsync());
         await using NpgsqlConnection locking = await OpenAsync();
         // It waits for the message in hand, and the next take waits behind it.
@@ -66,13 +67,20 @@ public sealed class ReadAllTests(Server server) : DatabaseTest(server)
         Assert.Equal("2", reader.Current.Message.Json);
     }
 
-    [Fact]
-    public async Task ACommitThatFails_Throws_AndTakesNothingAlong()
+    [Theory]
+    [InlineData(0)]
+    [InlineData(Unprepared)]
+    public async Task ACommitThatFails_Throws_AndTakesNothingAlong(int commitsBefore)
     {
         TpqQueue queue = await NewQueueAsync();
-        await queue.PutManyAsync(["1", "2"], Token);
+        await queue.PutManyAsync([.. Enumerable.Repeat("0", commitsBefore), "1", "2"], Token);
         await ExecuteAsync($"CREATE TABLE \"{Schema}\".parent (id int PRIMARY KEY); CREATE TABLE \"{Schema}\".child (id int REFERENCES \"{Schema}\".parent DEFERRABLE INITIALLY DEFERRED)");
-        await using IAsyncEnumerator<TpqDelivery> reader = queue.ReadAllAsync(Token).GetAsyncEnumerator(Token);
+        await using IAsyncEnumerator<TpqDelivery> reader = Read();
+        for (int i = 0; i < commitsBefore; i++)
+        {
+            Assert.True(await reader.MoveNextAsync());
+            await reader.Current.CommitAsync(Token);
+        }
         foreach (string statement in (string[])[$"INSERT INTO \"{Schema}\".child VALUES (1)", "SELECT 1 / 0"])
         {
             Assert.True(await reader.MoveNextAsync());
@@ -95,12 +103,35 @@ public sealed class ReadAllTests(Server server) : DatabaseTest(server)
         Assert.Equal("1", reader.Current.Message.Json);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(Unprepared)]
+    public async Task TheSavepointThatComesAlong_UndoesTheHandler_AndKeepsTheMessage(int commitsBefore)
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutManyAsync([.. Enumerable.Repeat("0", commitsBefore), "1"], Token);
+        await ExecuteAsync($"CREATE TABLE \"{Schema}\".written (id int PRIMARY KEY)");
+        await using IAsyncEnumerator<TpqDelivery> reader = Read();
+        for (int i = 0; i < commitsBefore; i++)
+        {
+            Assert.True(await reader.MoveNextAsync());
+            await ExecuteAsync(reader.Current.Connection, $"INSERT INTO \"{Schema}\".written VALUES ({i})");
+            await reader.Current.CommitAsync(Token);
+        }
+        Assert.True(await reader.MoveNextAsync());
+        await Assert.ThrowsAsync<PostgresException>(() => ExecuteAsync(reader.Current.Connection, $"INSERT INTO \"{Schema}\".written VALUES (100), (0)"));
+        await reader.Current.RetryAsync(TimeSpan.FromHours(1), cancellationToken: Token);
+        Assert.Equal(commitsBefore, await ScalarAsync<long>("SELECT count(*) FROM written"));
+        Assert.Equal(1, await ScalarAsync<long>("SELECT count(*) FROM tpq_orders_later WHERE attempts = 1"));
+        Assert.Equal(0, await queue.CountAsync(Token));
+    }
+
     [Fact]
     public async Task ATakeThatFails_IsNotTheCommitsFault()
     {
         TpqQueue queue = await NewQueueAsync();
         await queue.PutManyAsync(["1", "2"], Token);
-        await using IAsyncEnumerator<TpqDelivery> reader = queue.ReadAllAsync(Token).GetAsyncEnumerator(Token);
+        await using IAsyncEnumerator<TpqDelivery> reader = Read();
         Assert.True(await reader.MoveNextAsync());
         await using (var drop = new NpgsqlCommand($"DROP TABLE \"{Schema}\".tpq_orders", reader.Current.Connection, reader.Current.Transaction))
             await drop.ExecuteNonQueryAsync(Token);
@@ -113,7 +144,7 @@ public sealed class ReadAllTests(Server server) : DatabaseTest(server)
     {
         TpqQueue queue = await NewQueueAsync();
         await queue.PutManyAsync(["1", "2"], Token);
-        await using IAsyncEnumerator<TpqDelivery> reader = queue.ReadAllAsync(Token).GetAsyncEnumerator(Token);
+        await using IAsyncEnumerator<TpqDelivery> reader = Read();
         Assert.True(await reader.MoveNextAsync());
         int session = reader.Current.Connection.ProcessID;
         await using NpgsqlConnection locking = await OpenAsync();
@@ -145,5 +176,13 @@ public sealed class ReadAllTests(Server server) : DatabaseTest(server)
         });
         Assert.False((await queue.PeekAsync(cancellationToken: Token))[0].Taken);
         Assert.Equal(["2"], await DrainAsync(queue));
+    }
+
+    /// <summary>Whose every commit carries the next take: a sweep, which none carries, is not due while the clock stands still.</summary>
+    async IAsyncEnumerator<TpqDelivery> Read()
+    {
+        await using TpqClient client = NewClient(time: new StoppedTime());
+        await foreach (TpqDelivery delivery in client.Queue("orders").ReadAllAsync(Token))
+            yield return delivery;
     }
 }

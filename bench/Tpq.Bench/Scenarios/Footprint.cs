@@ -37,20 +37,17 @@ sealed class Footprint(Conditions conditions) : SystemScenario(conditions)
         await system.RenewAsync(cancellationToken);
         await system.Database.SettleAsync(cancellationToken);
         long commits = await CommitsAsync(onlooker, cancellationToken);
-        long wal = await WalAsync(onlooker, cancellationToken);
+        long wal = await onlooker.WalAsync(cancellationToken);
         long allocated = GC.GetTotalAllocatedBytes(precise: true);
         await system.PutCountAsync(count, cancellationToken);
         await system.GetCountAsync(count, cancellationToken);
         allocated = GC.GetTotalAllocatedBytes(precise: true) - allocated;
-        wal = await WalAsync(onlooker, cancellationToken) - wal;
+        wal = await onlooker.WalAsync(cancellationToken) - wal;
         await system.DisposeAsync();
         commits = await CommitsAsync(onlooker, cancellationToken) - commits;
         Value[] values = [new(Wal, (double)wal / count), new(Commits, (double)commits / count)];
         return system is InProcessSystem ? [.. values, new(Allocated, (double)allocated / count)] : values;
     }
-
-    static Task<long> WalAsync(Database database, CancellationToken cancellationToken) =>
-        database.ScalarAsync<long>("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint", cancellationToken);
 
     static async Task<long> CommitsAsync(Database database, CancellationToken cancellationToken)
     {
