@@ -12,7 +12,7 @@ sealed class TpqSystem : InProcessSystem
 
     static readonly string TablePrefix = new TpqClientOptions().TablePrefix;
 
-    const int BatchSize = 100;
+    const int BatchSize = 500;
 
     readonly TpqClient _client;
     TpqQueue _queue;
@@ -33,7 +33,7 @@ sealed class TpqSystem : InProcessSystem
     [
         "queue created with `notify: auto`, the default",
         "put: `PutAsync(string)`; bulk put: `PutManyAsync(IEnumerable<string>)`",
-        "get: `ConsumeAsync`, one call for each consumer, whose handler inserts through the delivery's connection and transaction; batches: `GetManyAsync(100)`, a handler for each message, `CommitAsync`; single: `GetAsync` and `CommitAsync`",
+        "get: `ConsumeAsync`, one call for each consumer, whose handler inserts through the delivery's connection and transaction; batches: `GetManyAsync(500)`, a handler for each message, `CommitAsync`; single: `GetAsync` and `CommitAsync`",
         "Npgsql: `Minimum Pool Size=4;Maximum Pool Size=150;Max Auto Prepare=32;No Reset On Close=true`",
     ];
 
