@@ -127,6 +127,22 @@ public sealed class ReadAllTests(Server server) : DatabaseTest(server)
     }
 
     [Fact]
+    public async Task AHandler_MayUndoWhatIsPreparedOnTheConnection()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutManyAsync(Enumerable.Range(1, 2 * Unprepared).Select(i => $"{i}"), Token);
+        await using IAsyncEnumerator<TpqDelivery> reader = Read();
+        for (int i = 1; i <= 2 * Unprepared; i++)
+        {
+            Assert.True(await reader.MoveNextAsync());
+            Assert.Equal($"{i}", reader.Current.Message.Json);
+            reader.Current.Connection.UnprepareAll();
+            await reader.Current.CommitAsync(Token);
+        }
+        Assert.Equal(0, await queue.CountAsync(Token));
+    }
+
+    [Fact]
     public async Task ATakeThatFails_IsNotTheCommitsFault()
     {
         TpqQueue queue = await NewQueueAsync();

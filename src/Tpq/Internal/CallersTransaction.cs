@@ -65,7 +65,7 @@ static class CallersTransaction
         {
             try
             {
-                return await Take.RunAsync(queue, max, toTheEnd, takeIn, statement => RunAsync(connection, queue, statement.AddTo, guarded: true,
+                return await Take.RunAsync(queue, max, toTheEnd, takeIn, statement => RunAsync(connection, queue, batch => statement.AddTo(batch), guarded: true,
                     reader => statement.ReadAsync(reader, cancellationToken), cancellationToken)).ConfigureAwait(false);
             }
             catch (PostgresException e) when (stalePlans < Fault.MostStalePlans && Fault.IsStalePlan(e))

@@ -26,11 +26,12 @@ sealed class OwnTransaction : IAsyncDisposable
 
     bool _wasLost;
 
-    OwnTransaction(TpqClient client, NpgsqlConnection connection, NpgsqlTransaction transaction)
+    OwnTransaction(TpqClient client, NpgsqlConnection connection, NpgsqlTransaction transaction, ChainCommands chain)
     {
         Client = client;
         Connection = connection;
         _transaction = transaction;
+        Chain = chain;
     }
 
     public TpqClient Client { get; }
@@ -67,6 +68,9 @@ sealed class OwnTransaction : IAsyncDisposable
     /// <summary>The next transaction on the same connection, begun together with the commit of this one; null where there is none.</summary>
     public PendingTake? Successor { get; private set; }
 
+    /// <summary>What this transaction and its successors on the same connection send for each message.</summary>
+    public ChainCommands Chain { get; }
+
     /// <summary>Begins one. BEGIN costs no round trip of its own: the driver sends it with the first statement.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public static async ValueTask<OwnTransaction> BeginAsync(TpqClient client, CancellationToken cancellationToken)
@@ -76,7 +80,7 @@ sealed class OwnTransaction : IAsyncDisposable
         {
             NpgsqlTransaction transaction =
                 await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken).ConfigureAwait(false);
-            return new OwnTransaction(client, connection, transaction);
+            return new OwnTransaction(client, connection, transaction, new ChainCommands());
         }
         catch
         {
@@ -138,7 +142,8 @@ sealed class OwnTransaction : IAsyncDisposable
     /// <summary>Runs one statement, without a timeout, and returns how many rows it touched.</summary>
     public async Task<long> ExecuteAsync(NpgsqlBatchCommand statement, CancellationToken cancellationToken)
     {
-        var batch = new NpgsqlBatch(Connection, _transaction) { Timeout = 0 };
+        NpgsqlBatch batch = Connection.CreateBatch();
+        batch.Timeout = 0;
         await using var _ = batch.ConfigureAwait(false);
         batch.BatchCommands.Add(statement);
         await batch.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
@@ -242,7 +247,7 @@ sealed class OwnTransaction : IAsyncDisposable
     /// <summary>The transaction that the driver has begun anew on the same connection, with what was taken in it.</summary>
     public OwnTransaction Continue(QueueState queue, List<TpqMessage> found)
     {
-        var next = new OwnTransaction(Client, Connection, _transaction) { TakesNext = true, IsLent = IsLent };
+        var next = new OwnTransaction(Client, Connection, _transaction, Chain) { TakesNext = true, IsLent = IsLent };
         next.Hold(queue, found);
         return next;
     }
@@ -289,7 +294,7 @@ sealed class OwnTransaction : IAsyncDisposable
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     async ValueTask<List<TpqMessage>> ExecuteAsync(TakeStatement statement, CancellationToken cancellationToken)
     {
-        var batch = new NpgsqlBatch(Connection, _transaction);
+        NpgsqlBatch batch = Connection.CreateBatch();
         await using var _ = batch.ConfigureAwait(false);
         statement.AddTo(batch);
         await Client.Statements.PrepareAsync(batch, cancellationToken).ConfigureAwait(false);
@@ -310,7 +315,7 @@ sealed class OwnTransaction : IAsyncDisposable
         batch.Timeout = 0;
         foreach (NpgsqlBatchCommand statement in statements)
             batch.BatchCommands.Add(statement);
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.CommitGuard));
+        batch.BatchCommands.Add(Chain.Guard);
         batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.Commit));
         if (next is not null)
         {

@@ -33,10 +33,10 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisp
         _batch = batch;
         _statement = new TakeStatement(queue, 1, _scan, [], TakeIn.Own);
         NpgsqlBatchCommand commit = batch.BatchCommands[^1];
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.Begin));
-        _statement.AddTo(batch);
+        batch.BatchCommands.Add(previous.Chain.Begin);
+        previous.Chain.Take = _statement.AddTo(batch, previous.Chain.Take);
         if (previous.IsLent)
-            batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.SaveForHandler));
+            batch.BatchCommands.Add(previous.Chain.Save);
         try
         {
             await statements.PrepareAsync(batch, CancellationToken.None).ConfigureAwait(false);
@@ -59,24 +59,7 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisp
         if (_ended)
             return null;
         _ended = true;
-        List<TpqMessage> found = [];
-        // Where it has failed, here or before, the other look has the same trouble, be it the connection's or that of a row that cannot be read, and deals with it.
-        if (_reader is not null)
-        {
-            try
-            {
-                found = await _statement!.ReadAsync(_reader, CancellationToken.None).ConfigureAwait(false);
-                await _reader.DisposeAsync().ConfigureAwait(false);
-                await _batch!.DisposeAsync().ConfigureAwait(false);
-                _statement.Report(found);
-                WasEmpty = found.Count == 0;
-            }
-            catch (Exception e)
-            {
-                found = [];
-                await FailAsync(e).ConfigureAwait(false);
-            }
-        }
+        List<TpqMessage> found = _reader is null ? [] : await ReadAsync(_reader).ConfigureAwait(false);
         OwnTransaction held = previous.Continue(queue, found);
         if (found.Count > 0)
             return (held, found[0]);
@@ -89,6 +72,26 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisp
     {
         if (await EndAsync().ConfigureAwait(false) is var (held, _))
             await held.DisposeAsync().ConfigureAwait(false);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    async ValueTask<List<TpqMessage>> ReadAsync(NpgsqlDataReader reader)
+    {
+        try
+        {
+            List<TpqMessage> found = await _statement!.ReadAsync(reader, CancellationToken.None).ConfigureAwait(false);
+            await reader.DisposeAsync().ConfigureAwait(false);
+            await _batch!.DisposeAsync().ConfigureAwait(false);
+            _statement.Report(found);
+            WasEmpty = found.Count == 0;
+            return found;
+        }
+        catch (Exception e)
+        {
+            // The other look has the same trouble, be it the connection's or that of a row that cannot be read, and deals with it.
+            await FailAsync(e).ConfigureAwait(false);
+            return [];
+        }
     }
 
     async Task FailAsync(Exception error)

@@ -28,14 +28,28 @@ sealed class TakeStatement(QueueState queue, int max, Scan scan, long[] known, T
     bool IsCareful => known.Length > 0 || scan.IsBack || scan.IsFromFront;
 
     /// <summary>Just before the batch is sent.</summary>
-    public void AddTo(NpgsqlBatch batch)
+    /// <param name="batch">The batch.</param>
+    /// <param name="earlier">The command of an earlier take on this connection; used again where the statement is the same.</param>
+    /// <returns>The taking command.</returns>
+    public NpgsqlBatchCommand AddTo(NpgsqlBatch batch, NpgsqlBatchCommand? earlier = null)
     {
         _addedAt = Stopwatch.GetTimestamp();
-        batch.BatchCommands.Add(Take());
+        NpgsqlBatchCommand take = earlier is not null && TryReuse(earlier) ? earlier : Take();
+        batch.BatchCommands.Add(take);
         if (known.Length > 0)
             batch.BatchCommands.Add(new NpgsqlBatchCommand(queue.Sql.StillThere) { Parameters = { Ids() } });
         if (takeIn != TakeIn.Own)
             batch.BatchCommands.Add(new NpgsqlBatchCommand(Internal.Sql.TransactionNumber));
+        return take;
+    }
+
+    /// <summary>Only the plain take of one, which has one parameter: it is the one that is made for every message.</summary>
+    bool TryReuse(NpgsqlBatchCommand earlier)
+    {
+        if (Sql != queue.Sql.Take || earlier.CommandText != Sql)
+            return false;
+        ((NpgsqlParameter<long>)earlier.Parameters[0]).TypedValue = scan.After;
+        return true;
     }
 
     NpgsqlBatchCommand Take()
