@@ -26,12 +26,13 @@ sealed class OwnTransaction : IAsyncDisposable
 
     bool _wasLost;
 
-    OwnTransaction(TpqClient client, NpgsqlConnection connection, NpgsqlTransaction transaction, ChainCommands chain)
+    ChainCommands? _chain;
+
+    OwnTransaction(TpqClient client, NpgsqlConnection connection, NpgsqlTransaction transaction)
     {
         Client = client;
         Connection = connection;
         _transaction = transaction;
-        Chain = chain;
     }
 
     public TpqClient Client { get; }
@@ -68,8 +69,8 @@ sealed class OwnTransaction : IAsyncDisposable
     /// <summary>The next transaction on the same connection, begun together with the commit of this one; null where there is none.</summary>
     public PendingTake? Successor { get; private set; }
 
-    /// <summary>What this transaction and its successors on the same connection send for each message.</summary>
-    public ChainCommands Chain { get; }
+    /// <summary>What is sent to end this one and to take the next, from one to the next on the same connection.</summary>
+    public ChainCommands Chain => _chain ??= new ChainCommands();
 
     /// <summary>Begins one. BEGIN costs no round trip of its own: the driver sends it with the first statement.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -80,7 +81,7 @@ sealed class OwnTransaction : IAsyncDisposable
         {
             NpgsqlTransaction transaction =
                 await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken).ConfigureAwait(false);
-            return new OwnTransaction(client, connection, transaction, new ChainCommands());
+            return new OwnTransaction(client, connection, transaction);
         }
         catch
         {
@@ -160,6 +161,7 @@ sealed class OwnTransaction : IAsyncDisposable
     {
         if (_ended)
             throw new InvalidOperationException("It was committed or given back already, and its connection and transaction may be another message's.");
+        _chain = null;
         if (!IsLent && !HasEnded)
         {
             _transaction.Save(Sql.HandlerSavepoint);
@@ -247,7 +249,7 @@ sealed class OwnTransaction : IAsyncDisposable
     /// <summary>The transaction that the driver has begun anew on the same connection, with what was taken in it.</summary>
     public OwnTransaction Continue(QueueState queue, List<TpqMessage> found)
     {
-        var next = new OwnTransaction(Client, Connection, _transaction, Chain) { TakesNext = true, IsLent = IsLent };
+        var next = new OwnTransaction(Client, Connection, _transaction) { TakesNext = true, IsLent = IsLent, _chain = _chain };
         next.Hold(queue, found);
         return next;
     }
@@ -316,7 +318,7 @@ sealed class OwnTransaction : IAsyncDisposable
         foreach (NpgsqlBatchCommand statement in statements)
             batch.BatchCommands.Add(statement);
         batch.BatchCommands.Add(Chain.Guard);
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.Commit));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(next is null ? Sql.Commit : Sql.CommitAndChain));
         if (next is not null)
         {
             await next.SendAfterCommitAsync(batch, Client.Statements).ConfigureAwait(false);

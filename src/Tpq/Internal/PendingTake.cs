@@ -25,7 +25,7 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisp
     /// <summary>Whether it was made and has found nothing.</summary>
     public bool WasEmpty { get; private set; }
 
-    /// <summary>Sends a batch that ends in a commit, together with the take.</summary>
+    /// <summary>Sends a batch that ends in <see cref="Sql.CommitAndChain"/>, together with the take.</summary>
     /// <exception cref="Exception">The commit failed, or its outcome is unknown. Where the take fails, the next look will tell.</exception>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask SendAfterCommitAsync(NpgsqlBatch batch, Statements statements)
@@ -33,7 +33,6 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisp
         _batch = batch;
         _statement = new TakeStatement(queue, 1, _scan, [], TakeIn.Own);
         NpgsqlBatchCommand commit = batch.BatchCommands[^1];
-        batch.BatchCommands.Add(previous.Chain.Begin);
         previous.Chain.Take = _statement.AddTo(batch, previous.Chain.Take);
         if (previous.IsLent)
             batch.BatchCommands.Add(previous.Chain.Save);

@@ -31,6 +31,9 @@ sealed class Sql(QueueName name)
 
     public const string Commit = "COMMIT";
 
+    /// <summary>Commits, and begins the next transaction with the same isolation.</summary>
+    public const string CommitAndChain = "COMMIT AND CHAIN";
+
     /// <summary>The transaction's setting that keeps the bell silent about what is put; empty where it is not set.</summary>
     public const string Quiet = "SELECT coalesce(pg_catalog.current_setting('tpq.quiet', true), '')";
 
