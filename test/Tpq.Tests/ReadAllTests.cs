@@ -132,11 +132,31 @@ public sealed class ReadAllTests(Server server) : DatabaseTest(server)
         TpqQueue queue = await NewQueueAsync();
         await queue.PutManyAsync(Enumerable.Range(1, 2 * Unprepared).Select(i => $"{i}"), Token);
         await using IAsyncEnumerator<TpqDelivery> reader = Read();
+        NpgsqlConnection? connection = null;
         for (int i = 1; i <= 2 * Unprepared; i++)
         {
             Assert.True(await reader.MoveNextAsync());
             Assert.Equal($"{i}", reader.Current.Message.Json);
-            reader.Current.Connection.UnprepareAll();
+            // Another one would say that the take that came along had failed.
+            Assert.Same(connection ??= reader.Current.Connection, reader.Current.Connection);
+            connection.UnprepareAll();
+            await reader.Current.CommitAsync(Token);
+        }
+        Assert.Equal(0, await queue.CountAsync(Token));
+    }
+
+    [Fact]
+    public async Task AHandlersReadOnly_IsNotTheNextMessages()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutManyAsync(["1", "2", "3"], Token);
+        await using IAsyncEnumerator<TpqDelivery> reader = Read();
+        for (int i = 1; i <= 3; i++)
+        {
+            Assert.True(await reader.MoveNextAsync());
+            Assert.Equal($"{i}", reader.Current.Message.Json);
+            Assert.Equal("off", await ScalarAsync<string>(reader.Current.Connection, "SHOW transaction_read_only"));
+            await ExecuteAsync(reader.Current.Connection, "SET TRANSACTION READ ONLY");
             await reader.Current.CommitAsync(Token);
         }
         Assert.Equal(0, await queue.CountAsync(Token));

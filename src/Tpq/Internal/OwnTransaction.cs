@@ -161,9 +161,9 @@ sealed class OwnTransaction : IAsyncDisposable
     {
         if (_ended)
             throw new InvalidOperationException("It was committed or given back already, and its connection and transaction may be another message's.");
-        _chain = null;
         if (!IsLent && !HasEnded)
         {
+            _chain = null;
             _transaction.Save(Sql.HandlerSavepoint);
             IsLent = true;
         }
@@ -246,10 +246,10 @@ sealed class OwnTransaction : IAsyncDisposable
         watch.ThrowIfOutcomeUnknown();
     }
 
-    /// <summary>The transaction that the driver has begun anew on the same connection, with what was taken in it.</summary>
+    /// <summary>The transaction that the server has begun on the same connection, with what was taken in it.</summary>
     public OwnTransaction Continue(QueueState queue, List<TpqMessage> found)
     {
-        var next = new OwnTransaction(Client, Connection, _transaction) { TakesNext = true, IsLent = IsLent, _chain = _chain };
+        var next = new OwnTransaction(Client, Connection, _transaction) { TakesNext = true, IsLent = IsLent, _chain = IsLent ? null : _chain };
         next.Hold(queue, found);
         return next;
     }

@@ -35,7 +35,7 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisp
         NpgsqlBatchCommand commit = batch.BatchCommands[^1];
         previous.Chain.Take = _statement.AddTo(batch, previous.Chain.Take);
         if (previous.IsLent)
-            batch.BatchCommands.Add(previous.Chain.Save);
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.SaveForHandler));
         try
         {
             await statements.PrepareAsync(batch, CancellationToken.None).ConfigureAwait(false);

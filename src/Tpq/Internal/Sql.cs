@@ -31,7 +31,10 @@ sealed class Sql(QueueName name)
 
     public const string Commit = "COMMIT";
 
-    /// <summary>Commits, and begins the next transaction with the same isolation.</summary>
+    /// <summary>
+    /// Commits, and begins the next transaction with the same isolation and access: behind a handler that has made its own read only the take fails, and
+    /// the next look is in a new one. Its <c>now()</c> is when the commit began.
+    /// </summary>
     public const string CommitAndChain = "COMMIT AND CHAIN";
 
     /// <summary>The transaction's setting that keeps the bell silent about what is put; empty where it is not set.</summary>
