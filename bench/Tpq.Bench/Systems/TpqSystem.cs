@@ -66,7 +66,10 @@ sealed class TpqSystem : InProcessSystem
 
     public override Task WorkAsync(int consumers, Handler handler, CancellationToken stop) =>
         Task.WhenAll(Enumerable.Range(0, consumers).Select(_ => _queue.ConsumeAsync(
-            (delivery, _) => handler.HandleAsync(delivery.Message.Id, () => delivery.Message.Json, delivery.Connection, delivery.Transaction),
+            (delivery, _) => handler.Work == Work.WriteRow
+                ? handler.HandleAsync(delivery.Message.Id, () => delivery.Message.Json, delivery.Connection, delivery.Transaction)
+                // What does not write does not ask for the connection either, as in a program: that would set a savepoint.
+                : handler.HandleAsync(() => delivery.Message.Json),
             cancellationToken: stop)));
 
     public override bool WorksInBatches => true;
