@@ -62,8 +62,7 @@ static class ConnectionUrl
         {
             switch (name)
             {
-                case "host" or "hostaddr" or "dbname" or "user" when IsWhole(value):
-                    throw new TpqConfigurationException($"{source} has a whole URL or connection string as its \"{name}\": that goes into {Configuration.Url}.");
+                case "host" or "hostaddr" or "dbname" or "user" when IsWhole(value): throw Whole(name, source);
                 case "host" or "hostaddr": builder.Host = value; break;
                 case "port" when value.Contains(','): builder.Host = JoinHosts(builder.Host?.Split(',') ?? [], value.Split(',')); break;
                 case "port": builder.Port = Number(value, 1, 65535); break;
@@ -123,7 +122,8 @@ static class ConnectionUrl
             {
                 port = CutAt(ref host, ':', fromEnd: true);
             }
-            all.Add(Decode(host, source));
+            host = Decode(host, source);
+            all.Add(IsWhole(host) ? throw Whole("host", source) : host);
             ports.Add(Decode(port, source));
         }
         if (all.Count == 1)
@@ -141,6 +141,9 @@ static class ConnectionUrl
             throw new TpqConfigurationException($"{source} has a value for \"port\" that cannot be used.");
         }
     }
+
+    static TpqConfigurationException Whole(string name, string source) =>
+        new($"{source} has a whole URL or connection string as its \"{name}\": that goes into {Configuration.Url}.");
 
     /// <summary>Npgsql takes the ports of several hosts in the host list.</summary>
     static string JoinHosts(IReadOnlyCollection<string> hosts, IReadOnlyCollection<string> ports)
