@@ -93,7 +93,7 @@ sealed class Configuration(Func<string, string?> environment, ILogger logger)
         {
             var builder = new NpgsqlConnectionStringBuilder(text);
             // libpq's "host=… dbname=…", with spaces between, is one long host to Npgsql.
-            if (builder.Host?.Contains('=') != true && !((string?[])[builder.Host, builder.Database, builder.Username]).Any(ConnectionUrl.IsWhole))
+            if (builder.Host?.Contains('=') != true && !ConnectionUrl.HasUserInfo(builder.Host) && !((string?[])[builder.Host, builder.Database, builder.Username]).Any(ConnectionUrl.IsWhole))
                 return builder;
         }
         catch (Exception e) when (e is ArgumentException or FormatException or OverflowException or KeyNotFoundException)

@@ -16,6 +16,9 @@ static class ConnectionUrl
         value is not null && ((value.IndexOf("://", StringComparison.Ordinal) is >= 0 and int start && value.LastIndexOf('@') > start)
             || value.Contains("password=", StringComparison.OrdinalIgnoreCase));
 
+    /// <summary>Whether there is a user and a password before a host, as in a URL that has lost its beginning.</summary>
+    public static bool HasUserInfo(string? host) => host?.IndexOf(':', StringComparison.Ordinal) is >= 0 and int colon && host.LastIndexOf('@') > colon;
+
     /// <param name="url">The URL.</param>
     /// <param name="source">What to call it in errors: the variable or option that it came from.</param>
     public static NpgsqlConnectionStringBuilder Parse(string url, string source)
@@ -63,6 +66,7 @@ static class ConnectionUrl
             switch (name)
             {
                 case "host" or "hostaddr" or "dbname" or "user" when IsWhole(value): throw Whole(name, source);
+                case "host" or "hostaddr" when HasUserInfo(value): throw Whole(name, source);
                 case "host" or "hostaddr": builder.Host = value; break;
                 case "port" when value.Contains(','): builder.Host = JoinHosts(builder.Host?.Split(',') ?? [], value.Split(',')); break;
                 case "port": builder.Port = Number(value, 1, 65535); break;
@@ -123,7 +127,7 @@ static class ConnectionUrl
                 port = CutAt(ref host, ':', fromEnd: true);
             }
             host = Decode(host, source);
-            all.Add(IsWhole(host) ? throw Whole("host", source) : host);
+            all.Add(IsWhole(host) || HasUserInfo(host) ? throw Whole("host", source) : host);
             ports.Add(Decode(port, source));
         }
         if (all.Count == 1)

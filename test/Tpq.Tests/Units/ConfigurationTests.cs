@@ -80,6 +80,7 @@ public sealed class ConfigurationTests
     [InlineData("Host=h;Passwort=secret")]
     [InlineData("Host=secret;Nope=")]
     [InlineData("Host=postgresql://u:secret@h/d")]
+    [InlineData("Host=joe:secret@h:1/d")]
     [InlineData("Host=h;Database=d Password=secret")]
     public void Read_DoesNotRepeatTheText_WhenItIsNoConnectionString(string text)
     {

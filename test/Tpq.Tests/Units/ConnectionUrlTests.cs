@@ -62,6 +62,7 @@ public sealed class ConnectionUrlTests
     [InlineData("postgresql://u:x@y?secret=1@h/d", "%3F")]
     [InlineData("postgresql://h/d?user=postgresql://u:secret%40h", "\"user\"")]
     [InlineData("postgresql://Host=h;Database=a,b,Password='secret;secret';Timeout=1", "\"host\"")]
+    [InlineData("postgresql://u:x@a,b:secret%40c:1/d", "\"host\"")]
     [InlineData("postgresql://u:secret@h/d?sslmode=3", "\"sslmode\"")]
     [InlineData("postgresql://u:secret@[::1/d", "brackets")]
     [InlineData("postgresql://u:secret@h/d%00", "%00")]
