@@ -110,7 +110,7 @@ public sealed partial class TpqQueue
         {
             if (send is { TraceParent: not null } && await _state.Carrier.CanCarryAsync(Client.DataSource, cancellationToken).ConfigureAwait(false))
                 put = TraceContext.Add(put, send);
-            long id = await _state.Puts.RunAsync(PutStatement.Of(Sql, put), cancellationToken).ConfigureAwait(false);
+            long id = await _state.Puts.PutAsync(put, cancellationToken).ConfigureAwait(false);
             send?.Succeeded(id: id);
             Client.Logger.Written(id, Name);
             return id;

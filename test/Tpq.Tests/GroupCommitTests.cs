@@ -25,6 +25,48 @@ public sealed class GroupCommitTests(Server server) : DatabaseTest(server)
         Assert.Equal(2, await ScalarAsync<long>("SELECT count(DISTINCT xmin::text) FROM tpq_orders"));
     }
 
+    [Fact]
+    public async Task MessagesOfAllKinds_AreEachPutAsTheyAre_InTheOrderInWhichTheyCame()
+    {
+        // Short and long runs of three kinds, each kind behind each other one.
+        int[] kinds = [.. new[] { 1, 3, 18 }.SelectMany(length => new[] { 0, 1, 2, 1, 0, 2 }.SelectMany(kind => Enumerable.Repeat(kind, length)))];
+        await using Crowd crowd = await GatherAsync();
+        Task<long>[] puts = [.. kinds.Select((kind, n) => crowd.Queue.PutAsync(
+            new TpqPut(Number(n))
+            {
+                Headers = kind == 1 ? new Dictionary<string, string> { ["number"] = Number(n) } : null,
+                Delay = kind == 2 ? TimeSpan.FromHours(1) : null,
+            },
+            Token))];
+        await crowd.OpenDoorAsync();
+        long[] ids = await Soon(Task.WhenAll(puts));
+        Assert.Equal(ids.Order(), ids);
+        string[] rows = await ScalarAsync<string[]>(
+            """
+            SELECT array_agg(concat_ws(' ', id, data, headers ->> 'number', due) ORDER BY id)
+            FROM (SELECT id, data, headers, NULL AS due FROM tpq_orders UNION ALL SELECT id, data, headers, 'later' FROM tpq_orders_later) m
+            """);
+        string[] extra = ["", " {0}", " later"];
+        Assert.Equal(kinds.Select((kind, n) => $"{ids[n]} {n}" + string.Format(null, extra[kind], n)), rows.Skip(1));
+    }
+
+    [Fact]
+    public async Task WhereATriggerSwallowsMessages_NobodyGetsAnothersId()
+    {
+        await using Crowd crowd = await GatherAsync();
+        // The trigger's, which the first put has called already.
+        await ExecuteAsync(
+            $"""
+            CREATE OR REPLACE FUNCTION "{Schema}".wait() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN RETURN CASE WHEN NEW.data::text = '2' THEN NULL ELSE NEW END; END $$
+            """);
+        Task<long>[] puts = [.. Enumerable.Range(0, 5).Select(n => crowd.Queue.PutAsync(Number(n), Token))];
+        await crowd.OpenDoorAsync();
+        await Soon(Task.WhenAll(puts));
+        Assert.All(puts, put => Assert.Equal(0, put.Result));
+        Assert.Equal([Slow, "0", "1", "3", "4"], (await crowd.Queue.PeekAsync(100, Token)).Select(p => p.Message.Json));
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("Maximum Pool Size=1")]

@@ -5,23 +5,23 @@ namespace Tpq.Internal;
 
 /// <summary>
 /// Puts into one queue, each by a caller of its own, in transactions of tpq's own. While nothing is under way a put is sent alone and at once. What
-/// comes while another is under way waits for it to end, and is then sent together, in one transaction: the commit, which is what a put costs most,
-/// is shared, and the more producers there are the more share it.
+/// comes while another is under way waits for it to end, and is then sent together, in one transaction and in few statements: the commit, which is
+/// what a put costs most, is shared, and the more producers there are the more share it.
 /// </summary>
 /// <remarks>
 /// <para>Nobody waits for company, and nobody long for another: when a transaction is not done in time (a large message, a slow commit, a
 /// connection that has died without a word) those that wait begin the next one beside it.</para>
 /// <para>A put returns when its transaction has committed, and an error is the one's who caused it: when a shared transaction fails, nothing of it
-/// was put, and each statement is sent again, alone. Where the outcome is unknown, it is so for all.</para>
+/// was put, and each message is sent again, alone. Where the outcome is unknown, it is so for all.</para>
 /// <para>Source: the group commit of databases. DeWitt et al., Implementation Techniques for Main Memory Database Systems, SIGMOD 1984, section 5.2.</para>
 /// </remarks>
-sealed class GroupCommit(TpqClient client)
+sealed class GroupCommit(TpqClient client, Sql sql)
 {
     /// <summary>How long those that wait do so for one transaction: some times as long as a commit takes on a disk.</summary>
     static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(10);
 
     /// <summary>Bounds how long the first one waits for the last one.</summary>
-    const int MostStatements = 100;
+    const int MostMessages = 100;
 
     readonly Lock _lock = new();
     readonly Queue<Waiting> _waiting = new();
@@ -31,18 +31,18 @@ sealed class GroupCommit(TpqClient client)
 
     int _transactions;
 
-    /// <summary>Runs a statement, and returns its first value, a bigint, after the commit.</summary>
-    /// <param name="statement">One that may run again, should the transaction fail that it was sent with.</param>
+    /// <summary>Puts a message, and returns its id after the commit.</summary>
+    /// <param name="put">What may be sent again, should the transaction fail that it was sent with.</param>
     /// <param name="cancellationToken">Looked at before it is sent, never after.</param>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<long> RunAsync(NpgsqlBatchCommand statement, CancellationToken cancellationToken)
+    public async ValueTask<long> PutAsync(CheckedPut put, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        if (WaitUnlessFirst(statement, cancellationToken) is { } waiting)
-            return await waiting.Result.ConfigureAwait(false);
+        if (WaitUnlessFirst(put, cancellationToken) is { } waiting)
+            return await waiting.Id.ConfigureAwait(false);
         try
         {
-            return await OwnTransaction.RunAsync(client, statement, cancellationToken).ConfigureAwait(false);
+            return await OwnTransaction.RunAsync(client, PutStatement.Of(sql, put), cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -50,13 +50,13 @@ sealed class GroupCommit(TpqClient client)
         }
     }
 
-    Waiting? WaitUnlessFirst(NpgsqlBatchCommand statement, CancellationToken cancellationToken)
+    Waiting? WaitUnlessFirst(CheckedPut put, CancellationToken cancellationToken)
     {
         lock (_lock)
         {
             if (_transactions > 0)
             {
-                var waiting = new Waiting(statement, cancellationToken);
+                var waiting = new Waiting(put, cancellationToken);
                 _waiting.Enqueue(waiting);
                 if (_waiting.Count == 1)
                     BePatient();
@@ -111,13 +111,13 @@ sealed class GroupCommit(TpqClient client)
             NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(CancellationToken.None).ConfigureAwait(false);
             await using var _ = connection.ConfigureAwait(false);
             while ((sent = Next()).Count > 0)
-                await RunAsync(connection, sent).ConfigureAwait(false);
+                await PutAsync(connection, sent).ConfigureAwait(false);
         }
         catch (PostgresException e) when (sent.Count > 1 && e.InvariantSeverity == "ERROR" && !Fault.IsConnectionLoss(e))
         {
             // Undone, and told so: whose fault it was shows when each goes alone. (A session that the server ends may have committed before.)
             foreach (Waiting each in sent)
-                await RunAloneAsync(each).ConfigureAwait(false);
+                await PutAloneAsync(each).ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -132,19 +132,20 @@ sealed class GroupCommit(TpqClient client)
         }
     }
 
-    async Task RunAsync(NpgsqlConnection connection, List<Waiting> group)
+    async Task PutAsync(NpgsqlConnection connection, List<Waiting> group)
     {
-        long[] results = await OwnTransaction.RunAsync(
-            client, connection, [.. group.Select(each => each.Statement)], CancellationToken.None).ConfigureAwait(false);
-        for (int i = 0; i < results.Length; i++)
-            group[i].Succeed(results[i]);
+        CheckedPut[] puts = [.. group.Select(static each => each.Put)];
+        long[] ids = await OwnTransaction.RunAsync(
+            client, connection, PutStatement.Of(sql, puts), puts.Length, CancellationToken.None).ConfigureAwait(false);
+        for (int i = 0; i < ids.Length; i++)
+            group[i].Succeed(ids[i]);
     }
 
-    async Task RunAloneAsync(Waiting waiting)
+    async Task PutAloneAsync(Waiting waiting)
     {
         try
         {
-            waiting.Succeed(await OwnTransaction.RunAsync(client, waiting.Statement, CancellationToken.None).ConfigureAwait(false));
+            waiting.Succeed(await OwnTransaction.RunAsync(client, PutStatement.Of(sql, waiting.Put), CancellationToken.None).ConfigureAwait(false));
         }
         catch (Exception e)
         {
@@ -158,7 +159,7 @@ sealed class GroupCommit(TpqClient client)
         List<Waiting> next = [];
         lock (_lock)
         {
-            while (next.Count < MostStatements && _waiting.TryDequeue(out Waiting? waiting))
+            while (next.Count < MostMessages && _waiting.TryDequeue(out Waiting? waiting))
             {
                 if (waiting.TrySend())
                     next.Add(waiting);
@@ -169,23 +170,23 @@ sealed class GroupCommit(TpqClient client)
         return next;
     }
 
-    /// <summary>A statement that waits for its turn, until it is sent or its token cancelled, whichever comes first.</summary>
+    /// <summary>A message that waits for its turn, until it is sent or its token cancelled, whichever comes first.</summary>
     sealed class Waiting
     {
         // The callers go on on threads of their own, not one after the other on that which has read the reply.
-        readonly TaskCompletionSource<long> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        readonly TaskCompletionSource<long> _id = new(TaskCreationOptions.RunContinuationsAsynchronously);
         readonly CancellationTokenRegistration _cancellation;
         int _decided;
 
-        public Waiting(NpgsqlBatchCommand statement, CancellationToken cancellationToken)
+        public Waiting(CheckedPut put, CancellationToken cancellationToken)
         {
-            Statement = statement;
+            Put = put;
             _cancellation = cancellationToken.UnsafeRegister(static (state, token) => ((Waiting)state!).Cancel(token), this);
         }
 
-        public NpgsqlBatchCommand Statement { get; }
+        public CheckedPut Put { get; }
 
-        public Task<long> Result => _result.Task;
+        public Task<long> Id => _id.Task;
 
         public bool TrySend()
         {
@@ -193,14 +194,14 @@ sealed class GroupCommit(TpqClient client)
             return Interlocked.Exchange(ref _decided, 1) == 0;
         }
 
-        public void Succeed(long result) => _result.TrySetResult(result);
+        public void Succeed(long id) => _id.TrySetResult(id);
 
-        public void Fail(Exception error) => _result.TrySetException(error);
+        public void Fail(Exception error) => _id.TrySetException(error);
 
         void Cancel(CancellationToken token)
         {
             if (Interlocked.Exchange(ref _decided, 1) == 0)
-                _result.TrySetCanceled(token);
+                _id.TrySetCanceled(token);
         }
     }
 }

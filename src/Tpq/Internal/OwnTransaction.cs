@@ -90,19 +90,24 @@ sealed class OwnTransaction : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs a statement in a transaction of its own, in one round trip, and returns its first value, a bigint, or 0 where it has no row.</summary>
+    /// <summary>Runs a statement in a transaction of its own, in one round trip, and returns the first value, a bigint, of its only row, or 0 where it has none.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public static async ValueTask<long> RunAsync(TpqClient client, NpgsqlBatchCommand statement, CancellationToken cancellationToken)
     {
         NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
-        return (await RunAsync(client, connection, [statement], cancellationToken).ConfigureAwait(false))[0];
+        return (await RunAsync(client, connection, [statement], rows: 1, cancellationToken).ConfigureAwait(false))[0];
     }
 
-    /// <summary>Runs statements in one transaction, in one round trip, and returns the first value of each, a bigint, or 0 where it has no row.</summary>
+    /// <summary>Runs statements in one transaction, in one round trip, and returns the first value, a bigint, of each row.</summary>
+    /// <param name="client">Whose statements they are.</param>
+    /// <param name="connection">One of its own, in no transaction.</param>
+    /// <param name="statements">What to run, in this order.</param>
+    /// <param name="rows">How many rows they return together. Where it is another number all are 0, for whose they are is not known.</param>
+    /// <param name="cancellationToken">Looked at before they are sent, never after.</param>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public static async ValueTask<long[]> RunAsync(
-        TpqClient client, NpgsqlConnection connection, IReadOnlyList<NpgsqlBatchCommand> statements, CancellationToken cancellationToken)
+        TpqClient client, NpgsqlConnection connection, IEnumerable<NpgsqlBatchCommand> statements, int rows, CancellationToken cancellationToken)
     {
         NpgsqlBatch batch = connection.CreateBatch();
         await using var _ = batch.ConfigureAwait(false);
@@ -115,7 +120,7 @@ sealed class OwnTransaction : IAsyncDisposable
         using var watch = new CommitWatch(connection);
         await client.Statements.PrepareAsync(batch, cancellationToken).ConfigureAwait(false);
         cancellationToken.ThrowIfCancellationRequested();
-        long[] results = await ResultsAsync(batch, statements.Count).ConfigureAwait(false);
+        long[] results = await FirstValuesAsync(batch, rows).ConfigureAwait(false);
         watch.ThrowIfOutcomeUnknown();
         return results;
     }
@@ -355,20 +360,26 @@ sealed class OwnTransaction : IAsyncDisposable
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    static async ValueTask<long[]> ResultsAsync(NpgsqlBatch batch, int statements)
+    static async ValueTask<long[]> FirstValuesAsync(NpgsqlBatch batch, int rows)
     {
-        long[] results = new long[statements];
+        long[] values = new long[rows];
+        int count = 0;
         NpgsqlDataReader reader = await batch.ExecuteReaderAsync(CancellationToken.None).ConfigureAwait(false);
         await using (reader.ConfigureAwait(false))
         {
-            for (int i = 0; i < statements; i++)
+            // To the end: an error at COMMIT, of a deferred constraint say, shows only behind the last one.
+            do
             {
-                if (await reader.ReadAsync(CancellationToken.None).ConfigureAwait(false))
-                    results[i] = reader.GetInt64(0);
-                // An error at COMMIT, of a deferred constraint say, shows only behind the last one.
-                await reader.NextResultAsync(CancellationToken.None).ConfigureAwait(false);
+                for (; await reader.ReadAsync(CancellationToken.None).ConfigureAwait(false); count++)
+                {
+                    if (count < rows)
+                        values[count] = reader.GetInt64(0);
+                }
             }
+            while (await reader.NextResultAsync(CancellationToken.None).ConfigureAwait(false));
         }
-        return results;
+        if (count != rows)
+            Array.Clear(values);
+        return values;
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics;
 using System.Text;
 using Npgsql;
 using NpgsqlTypes;
@@ -7,19 +8,24 @@ namespace Tpq.Internal;
 
 static class PutStatement
 {
-    /// <summary>Its first value is the message's id.</summary>
-    public static NpgsqlBatchCommand Of(Sql sql, CheckedPut put)
+    /// <summary>Its only value is the message's id.</summary>
+    public static NpgsqlBatchCommand Of(Sql sql, CheckedPut put) => put.IsLater ? Later(sql, [put]) : Ready(sql, [put]);
+
+    /// <summary>
+    /// Statements that put messages in their order, as few as there can be: the rows that they return are the messages' ids, in this order too. A
+    /// statement costs both sides more than its row does.
+    /// </summary>
+    public static IEnumerable<NpgsqlBatchCommand> Of(Sql sql, ReadOnlyMemory<CheckedPut> puts)
     {
-        if (put.IsLater)
-            return Later(sql, [put]);
-        var statement = new NpgsqlBatchCommand(put.Headers is null ? sql.Put : sql.PutWithHeaders);
-        statement.Parameters.Add(Json(put.Utf8));
-        if (put.Headers is { } headers)
-            statement.Parameters.Add(Json(headers));
-        return statement;
+        while (!puts.IsEmpty)
+        {
+            int count = AlikeInFront(puts.Span);
+            yield return count == 1 ? Of(sql, puts.Span[0]) : Ready(sql, puts.Span[..count]);
+            puts = puts[count..];
+        }
     }
 
-    /// <summary>Its first value is the lowest id of the messages.</summary>
+    /// <summary>Its only value is the lowest id of the messages.</summary>
     public static NpgsqlBatchCommand Later(Sql sql, IReadOnlyList<CheckedPut> puts)
     {
         var statement = new NpgsqlBatchCommand(sql.PutLater);
@@ -28,6 +34,29 @@ static class PutStatement
         statement.Parameters.Add(ArrayText.Of(puts.Select(static p =>
             p.Delay is { } delay ? string.Create(CultureInfo.InvariantCulture, $"{delay.Ticks / TimeSpan.TicksPerMicrosecond} microseconds") : null)));
         statement.Parameters.Add(ArrayText.Of(puts.Select(static p => p.DueAt?.UtcDateTime.ToString("O", CultureInfo.InvariantCulture))));
+        return statement;
+    }
+
+    /// <summary>How many of the first ones one statement can put.</summary>
+    static int AlikeInFront(ReadOnlySpan<CheckedPut> puts)
+    {
+        int count = 1;
+        while (count < puts.Length && count < Sql.MostPuts && AreAlike(puts[0], puts[count]))
+            count++;
+        return 1 << BitOperations.Log2((uint)count);
+    }
+
+    static bool AreAlike(CheckedPut one, CheckedPut other) => !one.IsLater && !other.IsLater && one.Headers.HasValue == other.Headers.HasValue;
+
+    static NpgsqlBatchCommand Ready(Sql sql, ReadOnlySpan<CheckedPut> puts)
+    {
+        var statement = new NpgsqlBatchCommand(sql.Put(puts.Length, puts[0].Headers.HasValue));
+        foreach (CheckedPut put in puts)
+        {
+            statement.Parameters.Add(Json(put.Utf8));
+            if (put.Headers is { } headers)
+                statement.Parameters.Add(Json(headers));
+        }
         return statement;
     }
 

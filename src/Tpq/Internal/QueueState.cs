@@ -17,7 +17,7 @@ sealed class QueueState
         Carrier = new Carrier(name, client.Time);
         Head = new Head(client.Time, name.Queue);
         Sleepers = new Sleepers(name.Queue);
-        Puts = new GroupCommit(client);
+        Puts = new GroupCommit(client, Sql);
         Later = new Later(this, client);
         Leases = new Leases(this, client);
     }

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Tpq.Internal;
 
 /// <summary>
@@ -18,7 +20,11 @@ namespace Tpq.Internal;
 /// </remarks>
 sealed class Sql(QueueName name)
 {
+    /// <summary>The most messages that one statement puts.</summary>
+    public const int MostPuts = 16;
+
     readonly string _table = name.Table;
+    readonly string?[] _puts = new string?[2 * (BitOperations.Log2(MostPuts) + 1)];
 
     /// <summary>Rule: the level is stated, whatever default_transaction_isolation says. SKIP LOCKED wants a new snapshot each statement.</summary>
     public const string Begin = "BEGIN ISOLATION LEVEL READ COMMITTED";
@@ -63,10 +69,18 @@ sealed class Sql(QueueName name)
     /// <summary>For the rest of the transaction: what is put rings no bell.</summary>
     public const string BeQuiet = "SELECT pg_catalog.set_config('tpq.quiet', 'on', true)";
 
-    /// <summary>Locks: ROW EXCLUSIVE on the table. Index: none read, the primary key written.</summary>
-    public string Put => field ??= $"INSERT INTO {_table} (data) VALUES ($1) RETURNING id";
+    /// <summary>
+    /// Puts messages, and returns their ids in the same order. The parameters are the payload, and the headers where there are any, of one after the
+    /// other. Locks: ROW EXCLUSIVE on the table. Index: none read, the primary key written.
+    /// </summary>
+    /// <param name="messages">How many; a power of two, so that a connection has few of these statements to prepare.</param>
+    /// <param name="withHeaders">Whether they have headers. A queue of the Python tpq has no column for them.</param>
+    public string Put(int messages, bool withHeaders) =>
+        _puts[BitOperations.Log2((uint)messages) * 2 + (withHeaders ? 1 : 0)] ??= withHeaders
+            ? $"INSERT INTO {_table} (data, headers) VALUES {Rows(messages, static i => $"(${2 * i + 1}, ${2 * i + 2})")} RETURNING id"
+            : $"INSERT INTO {_table} (data) VALUES {Rows(messages, static i => $"(${i + 1})")} RETURNING id";
 
-    public string PutWithHeaders => field ??= $"INSERT INTO {_table} (data, headers) VALUES ($1, $2) RETURNING id";
+    static string Rows(int count, Func<int, string> row) => string.Join(", ", Enumerable.Range(0, count).Select(row));
 
     /// <summary>Locks as <see cref="Put"/>, for all rows in one go.</summary>
     public string Copy => field ??= $"COPY {_table} (data) FROM STDIN (FORMAT BINARY)";
