@@ -16,7 +16,7 @@ public sealed partial class TpqQueue
     /// <param name="cancellationToken">
     /// Looked at before the message is sent, never after: a cancelled put may have happened. There is no timeout.
     /// </param>
-    /// <returns>The message's id.</returns>
+    /// <returns>The message's id. 0 where it is not known, because a trigger of the application's has swallowed this message or one sent along with it.</returns>
     /// <remarks>
     /// At most 1 GB of UTF-8 and 5,000 levels of nesting. One round trip. Puts that come while another of this client's into this queue is under way
     /// share a transaction, and so its commit; each returns when it has committed, and an error is only the one's who caused it.

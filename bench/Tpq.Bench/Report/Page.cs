@@ -29,7 +29,7 @@ static class Page
 
         Written by `dotnet run -c Release --project bench/Tpq.Bench -- all`, which starts a PostgreSQL of its own and takes every system in turn
         on it; the raw results are in [results.json](benchmarks/results.json). `fsync` and `synchronous_commit` are on for everyone. In each
-        round every system has its turn, in an order that rotates. A value is the median over the rounds, with the lowest and the highest in
+        round every system has its turn, in an order of its own. A value is the median over the rounds, with the lowest and the highest in
         parentheses; a ratio is taken within each round, and then the median of the ratios. The *floor* is the bare statements: what this server
         can do at best on this machine. *textbook* is the plain `DELETE … FOR UPDATE SKIP LOCKED` with a trigger that notifies. A dash means that a
         system cannot do it, or not here; the reason is below the table.

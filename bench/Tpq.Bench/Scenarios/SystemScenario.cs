@@ -19,13 +19,20 @@ abstract class SystemScenario(Conditions conditions) : Scenario(conditions)
         run.Expect(Conditions.Rounds * cases.Count * run.Subjects.Names.Count);
         for (int round = 0; round < Conditions.Rounds; round++)
             foreach (Case each in cases)
-                foreach (string name in Rotated(run.Subjects.Names, round))
+                foreach (string name in Ordered(run.Subjects.Names, round))
                     await MeasureAsync(run, each, name, round, cancellationToken);
     }
 
-    /// <summary>Whoever comes first in one round comes later in the next.</summary>
-    static IEnumerable<string> Rotated(IReadOnlyList<string> names, int round) =>
-        Enumerable.Range(0, names.Count).Select(n => names[(n + round) % names.Count]);
+    /// <summary>
+    /// First in their usual order, which is that of the report, and then in any: what one leaves to the next, a busy disk say, is not always the same one's.
+    /// </summary>
+    static string[] Ordered(IReadOnlyList<string> names, int round)
+    {
+        string[] order = [.. names];
+        if (round > 0)
+            new Random(round).Shuffle(order);
+        return order;
+    }
 
     static async Task MeasureAsync(ScenarioRun run, Case each, string name, int round, CancellationToken cancellationToken)
     {

@@ -105,25 +105,34 @@ sealed class GroupCommit(TpqClient client, Sql sql)
 
     async Task RunWaitingAsync()
     {
-        List<Waiting> sent = [];
+        List<Waiting> group = [];
+        bool isSent = false;
         try
         {
             NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(CancellationToken.None).ConfigureAwait(false);
             await using var _ = connection.ConfigureAwait(false);
-            while ((sent = Next()).Count > 0)
-                await PutAsync(connection, sent).ConfigureAwait(false);
+            while ((group = Next()).Count > 0)
+            {
+                isSent = false;
+                CheckedPut[] puts = [.. group.Select(static each => each.Put)];
+                (NpgsqlBatchCommand, int)[] statements = [.. PutStatement.Of(sql, puts)];
+                isSent = true;
+                long[] ids = await OwnTransaction.RunAsync(client, connection, statements, CancellationToken.None).ConfigureAwait(false);
+                for (int i = 0; i < ids.Length; i++)
+                    group[i].Succeed(ids[i]);
+            }
         }
-        catch (PostgresException e) when (sent.Count > 1 && e.InvariantSeverity == "ERROR" && !Fault.IsConnectionLoss(e))
+        catch (Exception e) when (group.Count > 1 && (!isSent || IsUndone(e)))
         {
-            // Undone, and told so: whose fault it was shows when each goes alone. (A session that the server ends may have committed before.)
-            foreach (Waiting each in sent)
+            // Whose fault it was shows when each goes alone: one that the server refuses, or one too long to be sent.
+            foreach (Waiting each in group)
                 await PutAloneAsync(each).ConfigureAwait(false);
         }
         catch (Exception e)
         {
-            if (sent.Count == 0)
-                sent = Next();
-            foreach (Waiting each in sent)
+            if (group.Count == 0)
+                group = Next();
+            foreach (Waiting each in group)
                 each.Fail(e);
         }
         finally
@@ -132,14 +141,8 @@ sealed class GroupCommit(TpqClient client, Sql sql)
         }
     }
 
-    async Task PutAsync(NpgsqlConnection connection, List<Waiting> group)
-    {
-        CheckedPut[] puts = [.. group.Select(static each => each.Put)];
-        long[] ids = await OwnTransaction.RunAsync(
-            client, connection, PutStatement.Of(sql, puts), puts.Length, CancellationToken.None).ConfigureAwait(false);
-        for (int i = 0; i < ids.Length; i++)
-            group[i].Succeed(ids[i]);
-    }
+    /// <summary>Whether the server says so. A session that it ends may have committed before.</summary>
+    static bool IsUndone(Exception e) => e is PostgresException { InvariantSeverity: "ERROR" } error && !Fault.IsConnectionLoss(error);
 
     async Task PutAloneAsync(Waiting waiting)
     {

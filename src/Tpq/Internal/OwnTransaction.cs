@@ -96,31 +96,32 @@ sealed class OwnTransaction : IAsyncDisposable
     {
         NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
-        return (await RunAsync(client, connection, [statement], rows: 1, cancellationToken).ConfigureAwait(false))[0];
+        return (await RunAsync(client, connection, [(statement, 1)], cancellationToken).ConfigureAwait(false))[0];
     }
 
     /// <summary>Runs statements in one transaction, in one round trip, and returns the first value, a bigint, of each row.</summary>
     /// <param name="client">Whose statements they are.</param>
     /// <param name="connection">One of its own, in no transaction.</param>
-    /// <param name="statements">What to run, in this order.</param>
-    /// <param name="rows">How many rows they return together. Where it is another number all are 0, for whose they are is not known.</param>
+    /// <param name="statements">
+    /// What to run, in this order, and how many rows each returns. Where one returns another number its values are 0, for whose they are is not known.
+    /// </param>
     /// <param name="cancellationToken">Looked at before they are sent, never after.</param>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public static async ValueTask<long[]> RunAsync(
-        TpqClient client, NpgsqlConnection connection, IEnumerable<NpgsqlBatchCommand> statements, int rows, CancellationToken cancellationToken)
+        TpqClient client, NpgsqlConnection connection, (NpgsqlBatchCommand Statement, int Rows)[] statements, CancellationToken cancellationToken)
     {
         NpgsqlBatch batch = connection.CreateBatch();
         await using var _ = batch.ConfigureAwait(false);
         batch.Timeout = 0;
         batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.Begin));
-        foreach (NpgsqlBatchCommand statement in statements)
-            batch.BatchCommands.Add(statement);
+        foreach ((NpgsqlBatchCommand Statement, int Rows) each in statements)
+            batch.BatchCommands.Add(each.Statement);
         batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.CommitGuard));
         batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.Commit));
         using var watch = new CommitWatch(connection);
         await client.Statements.PrepareAsync(batch, cancellationToken).ConfigureAwait(false);
         cancellationToken.ThrowIfCancellationRequested();
-        long[] results = await FirstValuesAsync(batch, rows).ConfigureAwait(false);
+        long[] results = await FirstValuesAsync(batch, statements).ConfigureAwait(false);
         watch.ThrowIfOutcomeUnknown();
         return results;
     }
@@ -360,26 +361,28 @@ sealed class OwnTransaction : IAsyncDisposable
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    static async ValueTask<long[]> FirstValuesAsync(NpgsqlBatch batch, int rows)
+    static async ValueTask<long[]> FirstValuesAsync(NpgsqlBatch batch, (NpgsqlBatchCommand Statement, int Rows)[] statements)
     {
-        long[] values = new long[rows];
-        int count = 0;
+        long[] values = new long[statements.Sum(static s => s.Rows)];
+        int first = 0;
         NpgsqlDataReader reader = await batch.ExecuteReaderAsync(CancellationToken.None).ConfigureAwait(false);
         await using (reader.ConfigureAwait(false))
         {
-            // To the end: an error at COMMIT, of a deferred constraint say, shows only behind the last one.
-            do
+            foreach ((_, int rows) in statements)
             {
+                int count = 0;
                 for (; await reader.ReadAsync(CancellationToken.None).ConfigureAwait(false); count++)
                 {
                     if (count < rows)
-                        values[count] = reader.GetInt64(0);
+                        values[first + count] = reader.IsDBNull(0) ? 0 : reader.GetInt64(0);
                 }
+                if (count != rows)
+                    Array.Clear(values, first, rows);
+                first += rows;
+                // An error at COMMIT, of a deferred constraint say, shows only behind the last one.
+                await reader.NextResultAsync(CancellationToken.None).ConfigureAwait(false);
             }
-            while (await reader.NextResultAsync(CancellationToken.None).ConfigureAwait(false));
         }
-        if (count != rows)
-            Array.Clear(values);
         return values;
     }
 }

@@ -8,24 +8,27 @@ namespace Tpq.Internal;
 
 static class PutStatement
 {
-    /// <summary>Its only value is the message's id.</summary>
+    /// <summary>Large ones go alone: a statement's parameters are one message of the protocol, which has at most 1 GB.</summary>
+    const int MostBytesBesideOthers = 64 * 1024;
+
+    /// <summary>Its only row begins with the message's id.</summary>
     public static NpgsqlBatchCommand Of(Sql sql, CheckedPut put) => put.IsLater ? Later(sql, [put]) : Ready(sql, [put]);
 
     /// <summary>
-    /// Statements that put messages in their order, as few as there can be: the rows that they return are the messages' ids, in this order too. A
-    /// statement costs both sides more than its row does.
+    /// Few statements that put messages in their order, for a statement costs both sides more than its row does, each with the number of its messages. It
+    /// returns a row for each, in this order too, which begins with the message's id.
     /// </summary>
-    public static IEnumerable<NpgsqlBatchCommand> Of(Sql sql, ReadOnlyMemory<CheckedPut> puts)
+    public static IEnumerable<(NpgsqlBatchCommand Statement, int Messages)> Of(Sql sql, ReadOnlyMemory<CheckedPut> puts)
     {
         while (!puts.IsEmpty)
         {
             int count = AlikeInFront(puts.Span);
-            yield return count == 1 ? Of(sql, puts.Span[0]) : Ready(sql, puts.Span[..count]);
+            yield return (count == 1 ? Of(sql, puts.Span[0]) : Ready(sql, puts.Span[..count]), count);
             puts = puts[count..];
         }
     }
 
-    /// <summary>Its only value is the lowest id of the messages.</summary>
+    /// <summary>Its only row begins with the lowest id of the messages.</summary>
     public static NpgsqlBatchCommand Later(Sql sql, IReadOnlyList<CheckedPut> puts)
     {
         var statement = new NpgsqlBatchCommand(sql.PutLater);
@@ -46,7 +49,10 @@ static class PutStatement
         return 1 << BitOperations.Log2((uint)count);
     }
 
-    static bool AreAlike(CheckedPut one, CheckedPut other) => !one.IsLater && !other.IsLater && one.Headers.HasValue == other.Headers.HasValue;
+    static bool AreAlike(CheckedPut one, CheckedPut other) =>
+        one.Headers.HasValue == other.Headers.HasValue && HasRoomForOthers(one) && HasRoomForOthers(other);
+
+    static bool HasRoomForOthers(CheckedPut put) => !put.IsLater && put.Utf8.Length + (put.Headers?.Length ?? 0) <= MostBytesBesideOthers;
 
     static NpgsqlBatchCommand Ready(Sql sql, ReadOnlySpan<CheckedPut> puts)
     {

@@ -70,8 +70,8 @@ sealed class Sql(QueueName name)
     public const string BeQuiet = "SELECT pg_catalog.set_config('tpq.quiet', 'on', true)";
 
     /// <summary>
-    /// Puts messages, and returns their ids in the same order. The parameters are the payload, and the headers where there are any, of one after the
-    /// other. Locks: ROW EXCLUSIVE on the table. Index: none read, the primary key written.
+    /// Puts messages, and returns their ids in the same order: VALUES are inserted, and returned, row by row as they stand, which no other source of rows
+    /// promises. The parameters are the payload, and the headers where there are any, of one after the other. Locks: ROW EXCLUSIVE on the table. Index: none read, the primary key written.
     /// </summary>
     /// <param name="messages">How many; a power of two, so that a connection has few of these statements to prepare.</param>
     /// <param name="withHeaders">Whether they have headers. A queue of the Python tpq has no column for them.</param>
