@@ -1,5 +1,6 @@
 using System.Globalization;
 using Tpq.Bench.Floor;
+using Tpq.Bench.Measuring;
 using Tpq.Bench.Report;
 using Tpq.Bench.Systems;
 
@@ -8,6 +9,7 @@ namespace Tpq.Bench.Scenarios;
 sealed class WaitingConsumers(Conditions conditions) : SystemScenario(conditions)
 {
     const int Producers = 8;
+    const int LongerWarmup = 4;
     static readonly int[] Consumers = [0, 1, 50];
 
     public override char Letter => 'g';
@@ -15,7 +17,8 @@ sealed class WaitingConsumers(Conditions conditions) : SystemScenario(conditions
     public override string Title => "Put while consumers wait";
 
     public override string Text =>
-        $"As (a) with {Producers} producers, while consumers of the same queue wait for the messages and take them, with no work to do. Only the puts are counted.";
+        $"As (a) with {Producers} producers, while consumers of the same queue wait for the messages and take them, with no work to do. Only the puts are counted. "
+        + $"The warm-up is {LongerWarmup} times as long, for the consumers have their connections to open.";
 
     public override IReadOnlyList<Table> Tables { get; } =
     [
@@ -32,8 +35,10 @@ sealed class WaitingConsumers(Conditions conditions) : SystemScenario(conditions
         {
             await system.RenewAsync(cancellationToken);
             await system.Database.SettleAsync(cancellationToken);
-            return await system.PutToConsumersAsync(Producers, consumers, Conditions.Window, cancellationToken);
+            return await system.PutToConsumersAsync(Producers, consumers, Window, cancellationToken);
         }))];
+
+    Window Window => Conditions.Window with { Warmup = Conditions.Window.Warmup * LongerWarmup };
 
     static string Name(int consumers) => string.Create(CultureInfo.InvariantCulture, $"{consumers} waiting");
 }

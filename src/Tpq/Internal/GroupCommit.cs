@@ -113,6 +113,7 @@ sealed class GroupCommit(TpqClient client, Sql sql)
             await using var _ = connection.ConfigureAwait(false);
             while ((group = Next()).Count > 0)
             {
+                // One that is too long to be made into a statement fails here, and the server has seen none of them.
                 isSent = false;
                 CheckedPut[] puts = [.. group.Select(static each => each.Put)];
                 (NpgsqlBatchCommand, int)[] statements = [.. PutStatement.Of(sql, puts)];

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 
 namespace Tpq.Internal;
@@ -75,10 +76,13 @@ sealed class Sql(QueueName name)
     /// </summary>
     /// <param name="messages">How many; a power of two, so that a connection has few of these statements to prepare.</param>
     /// <param name="withHeaders">Whether they have headers. A queue of the Python tpq has no column for them.</param>
-    public string Put(int messages, bool withHeaders) =>
-        _puts[BitOperations.Log2((uint)messages) * 2 + (withHeaders ? 1 : 0)] ??= withHeaders
+    public string Put(int messages, bool withHeaders)
+    {
+        Debug.Assert(BitOperations.IsPow2(messages) && messages <= MostPuts);
+        return _puts[BitOperations.Log2((uint)messages) * 2 + (withHeaders ? 1 : 0)] ??= withHeaders
             ? $"INSERT INTO {_table} (data, headers) VALUES {Rows(messages, static i => $"(${2 * i + 1}, ${2 * i + 2})")} RETURNING id"
             : $"INSERT INTO {_table} (data) VALUES {Rows(messages, static i => $"(${i + 1})")} RETURNING id";
+    }
 
     static string Rows(int count, Func<int, string> row) => string.Join(", ", Enumerable.Range(0, count).Select(row));
 
