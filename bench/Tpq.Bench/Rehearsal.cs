@@ -8,9 +8,13 @@ namespace Tpq.Bench;
 sealed class Rehearsal(QueueSystem system, Conditions conditions)
 {
     const int Workers = 8;
+
+    /// <summary>So many warm-ups: a runtime goes on compiling what it has seen to be in use for some seconds.</summary>
+    const int Warmups = 4;
+
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        Window window = conditions.Window with { Length = conditions.Window.Warmup };
+        Window window = conditions.Window with { Length = conditions.Window.Warmup * (Warmups - 1) };
         await TryAsync(() => system.PutAsync(Workers, window, cancellationToken));
         await TryAsync(async () =>
         {

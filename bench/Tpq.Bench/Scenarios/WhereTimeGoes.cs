@@ -1,12 +1,10 @@
-using System.Diagnostics;
-using Npgsql;
 using Tpq.Bench.Measuring;
 using Tpq.Bench.Report;
 using Tpq.Bench.Systems;
 
 namespace Tpq.Bench.Scenarios;
 
-/// <summary>A profile of (b): who uses the processors, and what the sessions wait for.</summary>
+/// <summary>A profile of (a) and (b): who uses the processors, and what the sessions wait for.</summary>
 sealed class WhereTimeGoes(Conditions conditions) : SystemScenario(conditions)
 {
     const string Rate = "messages a second", Client = "client, µs a message", Server = "server, µs a message", Busy = "processors busy, %",
@@ -14,48 +12,78 @@ sealed class WhereTimeGoes(Conditions conditions) : SystemScenario(conditions)
 
     static readonly string[] Measures = [Rate, Client, Server, Busy, Running, Disk, Locked, Idle];
 
+    const string Put = "Put, 1 producer";
+
     public override char Letter => 'n';
 
-    public override string Title => "Where the time of a get goes";
+    public override string Title => "Where the time goes";
 
     public override string Text =>
-        "As (b), and meanwhile: the CPU time that the client's processes and the server's have used for each message, and how much of the machine's processors that is; "
+        "As (a) and (b), and meanwhile: the CPU time that the client's processes and the server's have used for each message, and how much of the machine's processors that is; "
         + "and what the sessions of the system were about, on the average of looks at `pg_stat_activity`, twenty a second: running (or waiting for a processor), waiting for the write-ahead log "
         + "to be on the disk, waiting for another lock, or waiting for the client's next statement.";
 
-    public override IReadOnlyList<Table> Tables =>
-        [.. Consumers.Select(static n => new Table($"{n} consumers", [.. Measures.Select(m => new Column(m, Name(m, n)))]))];
+    public override IReadOnlyList<Table> Tables => [.. Cases.Select(static c => new Table(c.Name, [.. Measures.Select(m => new Column(m, Name(m, c.Name)))]))];
 
     public override IReadOnlyList<Chart> Charts { get; } = [];
 
-    protected override IReadOnlyList<Case> Cases =>
-        [.. Consumers.Select(n => new Case($"{n} consumers", [.. Measures.Select(m => Name(m, n))], (system, cancellationToken) => MeasureAsync(system, n, cancellationToken)))];
+    protected override IReadOnlyList<Case> Cases => [Of(Put, ProfilePutAsync), .. Consumers.Select(Get), .. Consumers.Select(GetInBatches)];
 
-    /// <summary>One alone waits for the disk most of the time.</summary>
+    /// <summary>One alone waits for the disk most of the time, as one producer does.</summary>
     IEnumerable<int> Consumers => Conditions.Workers.Where(static n => n > 1);
 
-    async Task<IReadOnlyList<Value>> MeasureAsync(QueueSystem system, int consumers, CancellationToken cancellationToken)
+    Case Get(int consumers) => Of($"Get, {consumers} consumers", async (system, cancellationToken) =>
     {
         if (!system.TakesSingly)
             throw new NotPossibleException($"{system.Name} gives out whole batches only");
         await Backlogs.FillAsync(system, Conditions.Window, cancellationToken);
-        await using NpgsqlConnection onlooker = await system.Database.ConnectAsync(cancellationToken);
-        await using var consumption = new Consumption(stop => system.WorkAsync(consumers, system.NewHandler(Work.WriteRow), stop), cancellationToken);
-        await consumption.StartedAsync(() => system.Ledger.CountAsync(cancellationToken), cancellationToken);
-        await Task.Delay(Conditions.Window.Warmup, cancellationToken);
-        (ProcessorTime time, long count, long began) = (ProcessorTime.Now(onlooker.ProcessID), await system.Ledger.CountAsync(cancellationToken), Stopwatch.GetTimestamp());
-        var states = new SessionStates();
-        await states.WatchAsync(system, Conditions.Window.Length, cancellationToken);
-        await consumption.ThrowIfEndedAsync();
-        TimeSpan took = Stopwatch.GetElapsedTime(began);
-        (time, count) = (ProcessorTime.Now(onlooker.ProcessID) - time, await system.Ledger.CountAsync(cancellationToken) - count);
-        double[] values =
-        [
-            count / took.TotalSeconds, time.Client.TotalMicroseconds / count, time.Server.TotalMicroseconds / count,
-            100 * (time.Client + time.Server) / took / Environment.ProcessorCount, states.Running, states.Disk, states.Locked, states.Idle,
-        ];
-        return [.. Measures.Zip(values, (measure, value) => new Value(Name(measure, consumers), value))];
+        return await ProfileGetAsync(system, stop => system.WorkAsync(consumers, system.NewHandler(Work.WriteRow), stop), cancellationToken);
+    });
+
+    Case GetInBatches(int consumers) => Of($"Get in batches, {consumers} consumers", async (system, cancellationToken) =>
+    {
+        await Backlogs.FillForBatchesAsync(system, Conditions.Window, cancellationToken);
+        return await ProfileGetAsync(system, stop => system.WorkInBatchesAsync(consumers, system.NewHandler(Work.WriteRow), stop), cancellationToken);
+    });
+
+    async Task<(double, TimeProfile)> ProfilePutAsync(QueueSystem system, CancellationToken cancellationToken)
+    {
+        await system.RenewAsync(cancellationToken);
+        await system.Database.SettleAsync(cancellationToken);
+        Task<double> put = system.PutAsync(1, Conditions.Window, cancellationToken);
+        await Task.WhenAny(put, Task.Delay(Conditions.Window.Warmup, cancellationToken));
+        if (put.IsFaulted)
+            await put;
+        TimeProfile profile = await TimeProfile.TakeAsync(system, Conditions.Window.Length, cancellationToken);
+        return (await put, profile);
     }
 
-    static string Name(string measure, int consumers) => $"{measure} ({consumers})";
+    async Task<(double, TimeProfile)> ProfileGetAsync(QueueSystem system, Func<CancellationToken, Task> work, CancellationToken cancellationToken)
+    {
+        await using var consumption = new Consumption(work, cancellationToken);
+        await consumption.StartedAsync(() => system.Ledger.CountAsync(cancellationToken), cancellationToken);
+        await Task.Delay(Conditions.Window.Warmup, cancellationToken);
+        long before = await system.Ledger.CountAsync(cancellationToken);
+        TimeProfile profile = await TimeProfile.TakeAsync(system, Conditions.Window.Length, cancellationToken);
+        long count = await system.Ledger.CountAsync(cancellationToken) - before;
+        await consumption.ThrowIfEndedAsync();
+        return (count / profile.Length.TotalSeconds, profile);
+    }
+
+    static Case Of(string name, Func<QueueSystem, CancellationToken, Task<(double Rate, TimeProfile Profile)>> profileAsync) =>
+        new(name, [.. Measures.Select(m => Name(m, name))], async (system, cancellationToken) =>
+        {
+            (double rate, TimeProfile profile) = await profileAsync(system, cancellationToken);
+            double messages = rate * profile.Length.TotalSeconds;
+            ProcessorTime used = profile.Used;
+            SessionStates sessions = profile.Sessions;
+            double[] values =
+            [
+                rate, used.Client.TotalMicroseconds / messages, used.Server.TotalMicroseconds / messages,
+                100 * (used.Client + used.Server) / profile.Length / Environment.ProcessorCount, sessions.Running, sessions.Disk, sessions.Locked, sessions.Idle,
+            ];
+            return [.. Measures.Zip(values, (measure, value) => new Value(Name(measure, name), value))];
+        });
+
+    static string Name(string measure, string of) => $"{measure} ({of})";
 }
