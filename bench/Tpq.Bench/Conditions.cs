@@ -16,6 +16,9 @@ sealed record Conditions(bool Quick, int Rounds, TimeSpan Length)
     /// <summary>For throughput.</summary>
     public Window Window => new(TimeSpan.FromSeconds(Quick ? 0.2 : 1), Length);
 
+    /// <summary>For throughput in batches: what many consumers have in hand at its begin and at its end has to be little beside what they finish in it.</summary>
+    public Window WindowOfBatches => Window with { Length = Length * 3 };
+
     /// <summary>For what is shown second by second.</summary>
     public Window Long => new(TimeSpan.FromSeconds(Quick ? 0.2 : 1), Length * (Quick ? 5 : 12));
 

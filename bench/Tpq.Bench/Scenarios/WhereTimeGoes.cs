@@ -37,13 +37,13 @@ sealed class WhereTimeGoes(Conditions conditions) : SystemScenario(conditions)
         if (!system.TakesSingly)
             throw new NotPossibleException($"{system.Name} gives out whole batches only");
         await Backlogs.FillAsync(system, Conditions.Window, cancellationToken);
-        return await ProfileGetAsync(system, stop => system.WorkAsync(consumers, system.NewHandler(Work.WriteRow), stop), cancellationToken);
+        return await ProfileGetAsync(system, Conditions.Window, stop => system.WorkAsync(consumers, system.NewHandler(Work.WriteRow), stop), cancellationToken);
     });
 
     Case GetInBatches(int consumers) => Of($"Get in batches, {consumers} consumers", async (system, cancellationToken) =>
     {
-        await Backlogs.FillForBatchesAsync(system, Conditions.Window, cancellationToken);
-        return await ProfileGetAsync(system, stop => system.WorkInBatchesAsync(consumers, system.NewHandler(Work.WriteRow), stop), cancellationToken);
+        await Backlogs.FillForBatchesAsync(system, Conditions.WindowOfBatches, cancellationToken);
+        return await ProfileGetAsync(system, Conditions.WindowOfBatches, stop => system.WorkInBatchesAsync(consumers, system.NewHandler(Work.WriteRow), stop), cancellationToken);
     });
 
     async Task<(double, TimeProfile)> ProfilePutAsync(QueueSystem system, CancellationToken cancellationToken)
@@ -58,13 +58,13 @@ sealed class WhereTimeGoes(Conditions conditions) : SystemScenario(conditions)
         return (await put, profile);
     }
 
-    async Task<(double, TimeProfile)> ProfileGetAsync(QueueSystem system, Func<CancellationToken, Task> work, CancellationToken cancellationToken)
+    static async Task<(double, TimeProfile)> ProfileGetAsync(QueueSystem system, Window window, Func<CancellationToken, Task> work, CancellationToken cancellationToken)
     {
         await using var consumption = new Consumption(work, cancellationToken);
         await consumption.StartedAsync(() => system.Ledger.CountAsync(cancellationToken), cancellationToken);
-        await Task.Delay(Conditions.Window.Warmup, cancellationToken);
+        await Task.Delay(window.Warmup, cancellationToken);
         long before = await system.Ledger.CountAsync(cancellationToken);
-        TimeProfile profile = await TimeProfile.TakeAsync(system, Conditions.Window.Length, cancellationToken);
+        TimeProfile profile = await TimeProfile.TakeAsync(system, window.Length, cancellationToken);
         long count = await system.Ledger.CountAsync(cancellationToken) - before;
         await consumption.ThrowIfEndedAsync();
         return (count / profile.Length.TotalSeconds, profile);
