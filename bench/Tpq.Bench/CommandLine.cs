@@ -21,7 +21,7 @@ static class CommandLine
         Arity = ArgumentArity.OneOrMore,
     };
 
-    static readonly Option<bool> Quick = new("--quick") { Description = "Every scenario in about two minutes, without the peers unless --systems names them; the figures say little." };
+    static readonly Option<bool> Quick = new("--quick") { Description = "The comparisons, which are all but (k) to (n), in about two minutes, without the peers unless --systems names them; the figures say little." };
 
     static readonly Option<string?> SystemNames = new("--systems")
     {
@@ -64,7 +64,7 @@ static class CommandLine
             return await ReportAsync(output, cancellationToken);
 
         var conditions = Conditions.Of(parse.GetValue(Quick), parse.GetValue(Rounds), parse.GetValue(Seconds));
-        char[] known = [.. ScenarioCatalog.Create(conditions).Select(scenario => scenario.Letter)];
+        char[] known = Letters(ScenarioCatalog.Create(conditions));
         if (words.FirstOrDefault(word => word != All && (word.Length != 1 || !known.Contains(word[0]))) is { } unknown)
             return Complain($"There is no scenario {unknown}: {All}, {string.Join(", ", known)}.");
         string[] systems = parse.GetValue(SystemNames) switch
@@ -76,7 +76,8 @@ static class CommandLine
         if (systems.Except(Catalog.Names).FirstOrDefault() is { } stranger)
             return Complain($"There is no system {stranger}: {string.Join(", ", Catalog.Names)}.");
 
-        char[] letters = words.Contains(All) ? known : [.. words.Select(word => word[0])];
+        char[] all = conditions.Quick ? Letters(ScenarioCatalog.Comparisons(conditions)) : known;
+        char[] letters = words.Contains(All) ? all : [.. words.Select(word => word[0])];
         try
         {
             return await new Run(conditions, letters, systems, parse.GetValue(TpqPath), output).RunAsync(cancellationToken);
@@ -86,6 +87,8 @@ static class CommandLine
             return Complain("Stopped. The scenarios that were complete are in the results.");
         }
     }
+
+    static char[] Letters(IEnumerable<Scenario> scenarios) => [.. scenarios.Select(scenario => scenario.Letter)];
 
     static async Task<int> ReportAsync(string output, CancellationToken cancellationToken)
     {

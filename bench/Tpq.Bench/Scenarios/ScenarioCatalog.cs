@@ -1,9 +1,19 @@
 namespace Tpq.Bench.Scenarios;
 
-/// <summary>All scenarios, in the order of their letters.</summary>
 static class ScenarioCatalog
 {
+    /// <summary>All scenarios, in the order of their letters.</summary>
     public static IReadOnlyList<Scenario> Create(Conditions conditions) =>
+    [
+        .. Comparisons(conditions),
+        new CostOfSafety(conditions),
+        new CostOfTelemetry(conditions),
+        new CostOfLater(conditions),
+        new WhereTimeGoes(conditions),
+    ];
+
+    /// <summary>Those that put the systems side by side; the others say what parts of tpq cost, and where the time goes.</summary>
+    public static IReadOnlyList<Scenario> Comparisons(Conditions conditions) =>
     [
         new SinglePut(conditions),
         new SingleGet(conditions),
@@ -15,9 +25,5 @@ static class ScenarioCatalog
         new Footprint(conditions),
         new SteadyState(conditions),
         new Starts(conditions),
-        new CostOfSafety(conditions),
-        new CostOfTelemetry(conditions),
-        new CostOfLater(conditions),
-        new WhereTimeGoes(conditions),
     ];
 }
