@@ -21,7 +21,7 @@ static class CommandLine
         Arity = ArgumentArity.OneOrMore,
     };
 
-    static readonly Option<bool> Quick = new("--quick") { Description = "The comparisons, which are all but (k) to (n), in about two minutes, without the peers unless --systems names them; the figures say little." };
+    static readonly Option<bool> Quick = new("--quick") { Description = "The comparisons of systems in about two minutes, without the peers unless --systems names them; the figures say little." };
 
     static readonly Option<string?> SystemNames = new("--systems")
     {

@@ -9,6 +9,9 @@ sealed record Conditions(bool Quick, int Rounds, TimeSpan Length)
     public const int DefaultRounds = 3;
     public const int DefaultSeconds = 5;
 
+    /// <summary>How many times as long as others batches are measured.</summary>
+    public const int LongerForBatches = 3;
+
     public static Conditions Of(bool quick, int? rounds = null, double? seconds = null) => quick
         ? new Conditions(true, rounds ?? 1, TimeSpan.FromSeconds(seconds ?? 0.5))
         : new Conditions(false, rounds ?? DefaultRounds, TimeSpan.FromSeconds(seconds ?? DefaultSeconds));
@@ -17,7 +20,7 @@ sealed record Conditions(bool Quick, int Rounds, TimeSpan Length)
     public Window Window => new(TimeSpan.FromSeconds(Quick ? 0.2 : 1), Length);
 
     /// <summary>For throughput in batches: what many consumers have in hand at its begin and at its end has to be little beside what they finish in it.</summary>
-    public Window WindowOfBatches => Window with { Length = Length * 3 };
+    public Window WindowOfBatches => Window with { Length = Length * LongerForBatches };
 
     /// <summary>For what is shown second by second.</summary>
     public Window Long => new(TimeSpan.FromSeconds(Quick ? 0.2 : 1), Length * (Quick ? 5 : 12));

@@ -14,7 +14,7 @@ sealed class SingleGet(Conditions conditions) : SystemScenario(conditions)
     public override string Text =>
         "Consumers take one message after the other from a backlog that does not run out, and write one row for each, in the transaction "
         + "that removes the message where the system can do that. The rows are counted. And once with messages taken, or completed, in batches, where a system can do "
-        + "that or does nothing else: a batch of tpq's is one transaction, with all of its rows. Batches are measured three times as long.";
+        + $"that or does nothing else: a batch of tpq's is one transaction, with all of its rows. Batches are measured {Conditions.LongerForBatches} times as long.";
 
     public override IReadOnlyList<Table> Tables =>
     [
