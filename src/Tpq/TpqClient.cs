@@ -10,7 +10,7 @@ namespace Tpq;
 
 /// <summary>
 /// The queues of one database. Thread safe; make one for each database and keep it. It holds a connection of its own only while somebody
-/// waits for a message: one, for all queues.
+/// waits for a message, one for all queues, and one for at most 100 milliseconds after a put.
 /// </summary>
 public sealed class TpqClient : IAsyncDisposable
 {
@@ -63,6 +63,7 @@ public sealed class TpqClient : IAsyncDisposable
             throw new ArgumentException($"The table prefix \"{TablePrefix}\" is longer than {QueueName.MaxPrefixBytes} bytes.", nameof(options));
         Time = options.TimeProvider;
         Statements = new Statements(Time);
+        OwnConnections = new OwnConnections(this);
         Logger = LoggerOf(options);
         var settings = new NpgsqlConnectionStringBuilder(dataSource.ConnectionString);
         Database = settings.Database ?? settings.Username;
@@ -108,6 +109,8 @@ public sealed class TpqClient : IAsyncDisposable
     internal DuePoll DuePoll { get; }
 
     internal Statements Statements { get; }
+
+    internal OwnConnections OwnConnections { get; }
 
     internal TimeProvider Time { get; }
 
@@ -228,6 +231,7 @@ public sealed class TpqClient : IAsyncDisposable
         Gauges.Remove(this);
         await _stopping.CancelAsync().ConfigureAwait(false);
         await Listener.DisposeAsync().ConfigureAwait(false);
+        await OwnConnections.DisposeAsync().ConfigureAwait(false);
         if (_ownsDataSource)
             await DataSource.DisposeAsync().ConfigureAwait(false);
     }

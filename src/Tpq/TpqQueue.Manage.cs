@@ -160,7 +160,7 @@ public sealed partial class TpqQueue
     public Task<bool> ResumeAsync(CancellationToken cancellationToken = default) => SwitchAsync(Sql.Resume, cancellationToken);
 
     Task<bool> SwitchAsync(string sql, CancellationToken cancellationToken) => TranslatedAsync(async () =>
-        await OwnTransaction.RunAsync(Client, new NpgsqlBatchCommand(sql), cancellationToken).ConfigureAwait(false) == 1);
+        await Client.OwnConnections.RunAsync(new NpgsqlBatchCommand(sql), cancellationToken).ConfigureAwait(false) == 1);
 
     /// <param name="statement">What removes.</param>
     /// <param name="orElse">What removes from the companion, where there is one and the first has found nothing.</param>

@@ -139,7 +139,7 @@ public sealed partial class UrlFuzz(Server server) : CommandFuzz(server)
     static bool HasPassword(string text)
     {
         int first = text.IndexOf(Secret, StringComparison.Ordinal), last = text.LastIndexOf(Secret, StringComparison.Ordinal);
-        return first >= 0 && (text[..first].TrimEnd('\'').EndsWith("password=", StringComparison.OrdinalIgnoreCase)
+        return first >= 0 && ((text[..first].TrimEnd('\'').EndsWith("password=", StringComparison.OrdinalIgnoreCase) && !text[first..].Contains('@'))
             || (text[..first].EndsWith("joe:", StringComparison.Ordinal) && HostBehind().IsMatch(text[last..])));
     }
 

@@ -42,7 +42,7 @@ sealed class GroupCommit(TpqClient client, Sql sql)
             return await waiting.Id.ConfigureAwait(false);
         try
         {
-            return await OwnTransaction.RunAsync(client, PutStatement.Of(sql, put), cancellationToken).ConfigureAwait(false);
+            return await client.OwnConnections.RunAsync(PutStatement.Of(sql, put), cancellationToken).ConfigureAwait(false);
         }
         finally
         {
@@ -109,7 +109,7 @@ sealed class GroupCommit(TpqClient client, Sql sql)
         bool isSent = false;
         try
         {
-            NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(CancellationToken.None).ConfigureAwait(false);
+            OwnConnection connection = await client.OwnConnections.OpenAsync(CancellationToken.None).ConfigureAwait(false);
             await using var _ = connection.ConfigureAwait(false);
             while ((group = Next()).Count > 0)
             {
@@ -118,7 +118,7 @@ sealed class GroupCommit(TpqClient client, Sql sql)
                 CheckedPut[] puts = [.. group.Select(static each => each.Put)];
                 (NpgsqlBatchCommand, int)[] statements = [.. PutStatement.Of(sql, puts)];
                 isSent = true;
-                long[] ids = await OwnTransaction.RunAsync(client, connection, statements, CancellationToken.None).ConfigureAwait(false);
+                long[] ids = await connection.RunAsync(statements, CancellationToken.None).ConfigureAwait(false);
                 for (int i = 0; i < ids.Length; i++)
                     group[i].Succeed(ids[i]);
             }
@@ -149,7 +149,7 @@ sealed class GroupCommit(TpqClient client, Sql sql)
     {
         try
         {
-            waiting.Succeed(await OwnTransaction.RunAsync(client, PutStatement.Of(sql, waiting.Put), CancellationToken.None).ConfigureAwait(false));
+            waiting.Succeed(await client.OwnConnections.RunAsync(PutStatement.Of(sql, waiting.Put), CancellationToken.None).ConfigureAwait(false));
         }
         catch (Exception e)
         {

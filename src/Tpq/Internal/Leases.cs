@@ -135,7 +135,7 @@ sealed class Leases(QueueState queue, TpqClient client)
             foreach (LeaseHold[] some in held.Chunk(MostAtOnce))
             {
                 var release = new NpgsqlBatchCommand(queue.Sql.ReleaseLeased) { Parameters = { LeaseParameters.Ids(some), LeaseParameters.Numbers(some) } };
-                await OwnTransaction.RunAsync(client, release, CancellationToken.None).ConfigureAwait(false);
+                await client.OwnConnections.RunAsync(release, CancellationToken.None).ConfigureAwait(false);
             }
             if (held.Length > 0)
                 await queue.Later.AskedAsync().ConfigureAwait(false);
@@ -207,7 +207,7 @@ sealed class Leases(QueueState queue, TpqClient client)
 
     async Task RunAsync(NpgsqlBatchCommand statement, LeaseHold hold, CancellationToken cancellationToken)
     {
-        if (await OwnTransaction.RunAsync(client, statement, cancellationToken).ConfigureAwait(false) != 0)
+        if (await client.OwnConnections.RunAsync(statement, cancellationToken).ConfigureAwait(false) != 0)
             return;
         hold.Lose();
         throw new TpqLeaseLostException(queue.Name.Queue, hold.Message.Id);

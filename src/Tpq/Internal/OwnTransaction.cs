@@ -90,42 +90,6 @@ sealed class OwnTransaction : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs a statement in a transaction of its own, in one round trip, and returns the first value, a bigint, of its only row, or 0 where it has none.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public static async ValueTask<long> RunAsync(TpqClient client, NpgsqlBatchCommand statement, CancellationToken cancellationToken)
-    {
-        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
-        await using var _ = connection.ConfigureAwait(false);
-        return (await RunAsync(client, connection, [(statement, 1)], cancellationToken).ConfigureAwait(false))[0];
-    }
-
-    /// <summary>Runs statements in one transaction, in one round trip, and returns the first value, a bigint, of each row.</summary>
-    /// <param name="client">Whose statements they are.</param>
-    /// <param name="connection">One of its own, in no transaction.</param>
-    /// <param name="statements">
-    /// What to run, in this order, and how many rows each returns. Where one returns another number its values are 0, for whose they are is not known.
-    /// </param>
-    /// <param name="cancellationToken">Looked at before they are sent, never after.</param>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public static async ValueTask<long[]> RunAsync(
-        TpqClient client, NpgsqlConnection connection, (NpgsqlBatchCommand Statement, int Rows)[] statements, CancellationToken cancellationToken)
-    {
-        NpgsqlBatch batch = connection.CreateBatch();
-        await using var _ = batch.ConfigureAwait(false);
-        batch.Timeout = 0;
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.Begin));
-        foreach ((NpgsqlBatchCommand Statement, int Rows) each in statements)
-            batch.BatchCommands.Add(each.Statement);
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.CommitGuard));
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.Commit));
-        using var watch = new CommitWatch(connection);
-        await client.Statements.PrepareAsync(batch, cancellationToken).ConfigureAwait(false);
-        cancellationToken.ThrowIfCancellationRequested();
-        long[] results = await FirstValuesAsync(batch, statements).ConfigureAwait(false);
-        watch.ThrowIfOutcomeUnknown();
-        return results;
-    }
-
     /// <summary>Takes messages, which it holds then.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<List<TpqMessage>> TakeAsync(QueueState queue, int max, bool toTheEnd, CancellationToken cancellationToken)
@@ -358,31 +322,5 @@ sealed class OwnTransaction : IAsyncDisposable
         }
         foreach (TpqMessage message in _taken)
             _queue!.Head.Remember(message.Id);
-    }
-
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    static async ValueTask<long[]> FirstValuesAsync(NpgsqlBatch batch, (NpgsqlBatchCommand Statement, int Rows)[] statements)
-    {
-        long[] values = new long[statements.Sum(static s => s.Rows)];
-        int first = 0;
-        NpgsqlDataReader reader = await batch.ExecuteReaderAsync(CancellationToken.None).ConfigureAwait(false);
-        await using (reader.ConfigureAwait(false))
-        {
-            foreach ((_, int rows) in statements)
-            {
-                int count = 0;
-                for (; await reader.ReadAsync(CancellationToken.None).ConfigureAwait(false); count++)
-                {
-                    if (count < rows)
-                        values[first + count] = reader.IsDBNull(0) ? 0 : reader.GetInt64(0);
-                }
-                if (count != rows)
-                    Array.Clear(values, first, rows);
-                first += rows;
-                // An error at COMMIT, of a deferred constraint say, shows only behind the last one.
-                await reader.NextResultAsync(CancellationToken.None).ConfigureAwait(false);
-            }
-        }
-        return values;
     }
 }

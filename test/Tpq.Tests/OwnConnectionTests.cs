@@ -1,0 +1,132 @@
+using Microsoft.Extensions.Time.Testing;
+using Npgsql;
+using Tpq.Tests.Fixtures;
+
+namespace Tpq.Tests;
+
+/// <summary>The connection that is kept after a put: time passes only where a test says so.</summary>
+public sealed class OwnConnectionTests(Server server) : DatabaseTest(server)
+{
+    readonly FakeTimeProvider _time = new();
+
+    [Fact]
+    public async Task APut_HasTheConnectionOfTheOneBefore_ThoughOthersAreIdleForLonger()
+    {
+        await using TpqClient client = NewClient(time: _time);
+        TpqQueue queue = await NewQueueThatNotesSessionsAsync(client);
+        for (int n = 0; n < 20; n++)
+            await queue.PutAsync("1", Token);
+        Assert.Equal(1, await SessionsAsync());
+    }
+
+    [Fact]
+    public async Task AConnectionThatIsAlwaysUsed_GoesBackToo()
+    {
+        await using TpqClient client = NewClient(time: _time);
+        TpqQueue queue = await NewQueueThatNotesSessionsAsync(client);
+        for (int n = 0; n < 20; n++)
+        {
+            await queue.PutAsync("1", Token);
+            _time.Advance(TimeSpan.FromMilliseconds(9));
+        }
+        Assert.Equal(2, await SessionsAsync());
+    }
+
+    [Fact]
+    public async Task AnUnusedConnection_GoesBack()
+    {
+        await using TpqClient client = NewClient("Maximum Pool Size=10", time: _time);
+        await FillPoolAsync(client, 10);
+        await PutAsync(client);
+        await using var opened = new Opened();
+        for (int n = 0; n < 9; n++)
+            await opened.AddAsync(client.DataSource);
+        Task tenth = opened.AddAsync(client.DataSource);
+        Assert.False(tenth.IsCompleted);
+        _time.Advance(TimeSpan.FromMilliseconds(10));
+        Assert.False(tenth.IsCompleted);
+        _time.Advance(TimeSpan.FromMilliseconds(10));
+        await Soon(tenth);
+    }
+
+    [Fact]
+    public async Task ASmallPool_HasNoneToSpare()
+    {
+        await using TpqClient client = NewClient("Maximum Pool Size=9", time: _time);
+        await PutAsync(client);
+        await using var all = new Opened();
+        for (int n = 0; n < 9; n++)
+            await Soon(all.AddAsync(client.DataSource));
+    }
+
+    [Fact]
+    public async Task ADisposedClient_KeepsNone()
+    {
+        await using NpgsqlDataSource dataSource = NpgsqlDataSource.Create($"{Server.KeywordsOf(Server.Url)};Search Path=\"{Schema}\";Maximum Pool Size=10");
+        await using (var client = new TpqClient(dataSource, new TpqClientOptions { TimeProvider = _time }))
+            await PutAsync(client);
+        await using var all = new Opened();
+        for (int n = 0; n < 10; n++)
+            await Soon(all.AddAsync(dataSource));
+    }
+
+    [Fact]
+    public async Task AfterAPutThatTheServerHasRefused_TheNextOneSucceeds()
+    {
+        await using TpqClient client = NewClient(time: _time);
+        TpqQueue queue = await PutAsync(client);
+        await ExecuteAsync($"ALTER TABLE \"{Schema}\".tpq_orders ADD CHECK (data::text <> '0')");
+        await Assert.ThrowsAsync<PostgresException>(() => queue.PutAsync("0", Token));
+        await queue.PutAsync("2", Token);
+        Assert.Equal(["1", "2"], await DrainAsync(queue));
+    }
+
+    static async Task<TpqQueue> PutAsync(TpqClient client)
+    {
+        TpqQueue queue = client.Queue("orders");
+        await queue.CreateAsync(cancellationToken: Token);
+        await queue.PutAsync("1", Token);
+        return queue;
+    }
+
+    async Task<TpqQueue> NewQueueThatNotesSessionsAsync(TpqClient client)
+    {
+        TpqQueue queue = client.Queue("orders");
+        await queue.CreateAsync(cancellationToken: Token);
+        await ExecuteAsync(
+            $"""
+            CREATE TABLE "{Schema}".sessions (pid int);
+            CREATE FUNCTION "{Schema}".note() RETURNS trigger LANGUAGE plpgsql
+              AS 'BEGIN INSERT INTO "{Schema}".sessions VALUES (pg_backend_pid()); RETURN NEW; END';
+            CREATE TRIGGER note BEFORE INSERT ON "{Schema}".tpq_orders FOR EACH ROW EXECUTE FUNCTION "{Schema}".note();
+            """);
+        await FillPoolAsync(client, 20);
+        return queue;
+    }
+
+    /// <summary>With connections that are idle then: a pool gives one of those without a wait.</summary>
+    static async Task FillPoolAsync(TpqClient client, int connections)
+    {
+        await using var opened = new Opened();
+        for (int n = 0; n < connections; n++)
+            await opened.AddAsync(client.DataSource);
+    }
+
+    Task<long> SessionsAsync() => ScalarAsync<long>("SELECT count(DISTINCT pid) FROM sessions");
+
+    static Task Soon(Task task) => task.WaitAsync(TimeSpan.FromSeconds(30), Token);
+
+    /// <summary>Connections of a pool, until it is disposed.</summary>
+    sealed class Opened : IAsyncDisposable
+    {
+        readonly List<NpgsqlConnection> _connections = [];
+
+        public async Task AddAsync(NpgsqlDataSource dataSource) => _connections.Add(await dataSource.OpenConnectionAsync(Token));
+
+        public async ValueTask DisposeAsync()
+        {
+            foreach (NpgsqlConnection connection in _connections)
+                await connection.DisposeAsync();
+        }
+    }
+}
