@@ -14,12 +14,12 @@ namespace Tpq.Internal;
 sealed class TakeStatement(QueueState queue, int max, Scan scan, long[] known, TakeIn takeIn, (TimeSpan Duration, Guid Number)? lease = null)
 {
     /// <summary>The text of the taking statement, by which the driver knows it.</summary>
-    public string Sql => lease is not null ? queue.Sql.Lease : (max == 1, IsCareful) switch
+    public string Sql => lease is not null ? queue.Sql.Lease.For(max) : (max == 1, IsCareful) switch
     {
         (true, false) => queue.Sql.Take,
         (true, true) => queue.Sql.TakeCarefully,
-        (false, false) => queue.Sql.TakeMany,
-        (false, true) => queue.Sql.TakeManyCarefully,
+        (false, false) => queue.Sql.TakeMany.For(max),
+        (false, true) => queue.Sql.TakeManyCarefully.For(max),
     };
 
     long _addedAt;
