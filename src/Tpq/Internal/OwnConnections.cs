@@ -10,7 +10,7 @@ namespace Tpq.Internal;
 /// </summary>
 /// <remarks>
 /// <para>A pool hands out its idle connections in turn. With many of them each is one whose server process has slept for long, and whose session is
-/// reset first: a lone producer makes then half of the puts that it makes on one connection.</para>
+/// reset first, unless Npgsql is told not to: a lone producer then makes half to two thirds of the puts that it makes on one connection.</para>
 /// <para>Who waits for a connection of the pool does so a moment longer: one that is kept goes back when nobody has used it for two looks at most, and
 /// when it is <see cref="MostTime"/> old however much it is used. A small pool has none to spare.</para>
 /// </remarks>
@@ -27,7 +27,7 @@ sealed class OwnConnections(TpqClient client) : IAsyncDisposable
     OwnConnection? _kept;
     bool _wasUsed;
 
-    /// <summary>Runs while there may be one that is kept.</summary>
+    /// <summary>Made once; it runs while <see cref="_isLooking"/>.</summary>
     ITimer? _look;
 
     bool _isLooking;
