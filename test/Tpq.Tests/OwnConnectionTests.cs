@@ -4,7 +4,7 @@ using Tpq.Tests.Fixtures;
 
 namespace Tpq.Tests;
 
-/// <summary>The connection that is kept after a put: time passes only where a test says so.</summary>
+/// <summary>The connection that is kept after a put or a get: time passes only where a test says so.</summary>
 public sealed class OwnConnectionTests(Server server) : DatabaseTest(server)
 {
     readonly FakeTimeProvider _time = new();
@@ -23,6 +23,26 @@ public sealed class OwnConnectionTests(Server server) : DatabaseTest(server)
             _time.Advance(TimeSpan.FromMilliseconds(millisecondsBetween));
         }
         Assert.Equal(sessions, await ScalarAsync<long>("SELECT count(DISTINCT pid) FROM sessions"));
+    }
+
+    /// <summary>A handler may have left something in the session, and may have the connection still.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task AGet_HasTheConnectionOfTheOneBefore_UnlessAHandlerHasHadIt(bool isLent)
+    {
+        await using TpqClient client = NewClient(time: _time);
+        TpqQueue queue = await NewQueueThatNotesSessionsAsync(client);
+        await queue.PutManyAsync(["1", "2", "3", "4"], Token);
+        await ExecuteAsync($"TRUNCATE \"{Schema}\".sessions");
+        for (int n = 0; n < 4; n++)
+        {
+            await using TpqDelivery? delivery = await queue.GetAsync(cancellationToken: Token);
+            if (isLent)
+                Assert.Equal(1, await ScalarAsync<int>(delivery!.Connection, "SELECT 1"));
+            await delivery!.CommitAsync(Token);
+        }
+        Assert.Equal(isLent, await ScalarAsync<long>("SELECT count(DISTINCT pid) FROM sessions") > 1);
     }
 
     [Fact]
@@ -90,8 +110,8 @@ public sealed class OwnConnectionTests(Server server) : DatabaseTest(server)
             $"""
             CREATE TABLE "{Schema}".sessions (pid int);
             CREATE FUNCTION "{Schema}".note() RETURNS trigger LANGUAGE plpgsql
-              AS 'BEGIN INSERT INTO "{Schema}".sessions VALUES (pg_backend_pid()); RETURN NEW; END';
-            CREATE TRIGGER note BEFORE INSERT ON "{Schema}".tpq_orders FOR EACH ROW EXECUTE FUNCTION "{Schema}".note();
+              AS 'BEGIN INSERT INTO "{Schema}".sessions VALUES (pg_backend_pid()); RETURN coalesce(NEW, OLD); END';
+            CREATE TRIGGER note BEFORE INSERT OR DELETE ON "{Schema}".tpq_orders FOR EACH ROW EXECUTE FUNCTION "{Schema}".note();
             """);
         await FillPoolAsync(client, 20);
         return queue;

@@ -79,8 +79,11 @@ sealed class TextbookSystem : InProcessSystem
         await copy.CompleteAsync(cancellationToken);
     });
 
-    public override Task<double> GetManyAsync(int batch, Window window, CancellationToken cancellationToken) =>
-        Load.RateAsync(1, window, () => TakeAsync(batch), cancellationToken);
+    public override async Task<double> GetManyAsync(int batch, Window window, CancellationToken cancellationToken)
+    {
+        await using NpgsqlConnection connection = await _dataSource.OpenConnectionAsync(cancellationToken);
+        return await Load.RateAsync(1, window, () => TakeAsync(connection, batch), cancellationToken);
+    }
 
     public override Task WorkAsync(int consumers, Handler handler, CancellationToken stop) =>
         Task.WhenAll(Enumerable.Range(0, consumers).Select(_ => ConsumeAsync(handler, stop)));
@@ -127,9 +130,8 @@ sealed class TextbookSystem : InProcessSystem
         return true;
     }
 
-    async Task<long> TakeAsync(int max)
+    static async Task<long> TakeAsync(NpgsqlConnection connection, int max)
     {
-        await using NpgsqlConnection connection = await _dataSource.OpenConnectionAsync();
         await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
         await using var take = new NpgsqlCommand(max == 1 ? Take : TakeMany, connection, transaction);
         if (max > 1)

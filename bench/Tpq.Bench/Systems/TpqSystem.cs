@@ -33,7 +33,7 @@ sealed class TpqSystem : InProcessSystem
     [
         "queue created with `notify: auto`, the default",
         "put: `PutAsync(string)`; bulk put: `PutManyAsync(IEnumerable<string>)`",
-        "get: `ConsumeAsync`, one call for each consumer, whose handler inserts through the delivery's connection and transaction; batches: `GetManyAsync(500)`, a handler for each message, `CommitAsync`; single: `GetAsync` and `CommitAsync`",
+        "get: `ConsumeAsync`, one call for each consumer, whose handler inserts through the delivery's connection and transaction; batches: `GetManyAsync(500)`, a handler for each message, `CommitAsync`; single, without a handler: `ReadAllAsync` and `CommitAsync`",
         "Npgsql: `Minimum Pool Size=4;Maximum Pool Size=150;Max Auto Prepare=32;No Reset On Close=true`",
     ];
 
@@ -62,7 +62,7 @@ sealed class TpqSystem : InProcessSystem
         await Bulk.RateAsync(count, () => _queue.PutManyAsync(Enumerable.Repeat(Payload.Plain, count), cancellationToken));
 
     public override Task<double> GetManyAsync(int batch, Window window, CancellationToken cancellationToken) =>
-        Load.RateAsync(1, window, batch == 1 ? GetOneAsync : () => GetBatchAsync(batch), cancellationToken);
+        batch == 1 ? GetSinglyAsync(window, cancellationToken) : Load.RateAsync(1, window, () => GetBatchAsync(batch), cancellationToken);
 
     public override Task WorkAsync(int consumers, Handler handler, CancellationToken stop) =>
         Task.WhenAll(Enumerable.Range(0, consumers).Select(_ => _queue.ConsumeAsync(
@@ -103,13 +103,15 @@ sealed class TpqSystem : InProcessSystem
 
     protected override Task PutOneAsync(string payload) => _queue.PutAsync(payload, CancellationToken.None);
 
-    async Task<long> GetOneAsync()
+    async Task<double> GetSinglyAsync(Window window, CancellationToken cancellationToken)
     {
-        await using TpqDelivery? delivery = await _queue.GetAsync();
-        if (delivery is null)
-            return 0;
-        await delivery.CommitAsync();
-        return 1;
+        await using IAsyncEnumerator<TpqDelivery> deliveries = _queue.ReadAllAsync(cancellationToken).GetAsyncEnumerator(cancellationToken);
+        return await Load.RateAsync(1, window, async () =>
+        {
+            await deliveries.MoveNextAsync();
+            await deliveries.Current.CommitAsync();
+            return 1;
+        }, cancellationToken);
     }
 
     async Task<long> GetBatchAsync(int size)

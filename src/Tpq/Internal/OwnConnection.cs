@@ -3,11 +3,14 @@ using Npgsql;
 
 namespace Tpq.Internal;
 
-/// <summary>A connection on which nothing but statements of tpq's own runs, of one transaction after the other. Disposed it is kept for the next one, or closed.</summary>
+/// <summary>A connection for transactions of tpq's own, one after the other. Disposed it is kept for the next one, or closed.</summary>
 sealed class OwnConnection(TpqClient client, NpgsqlConnection connection) : IAsyncDisposable
 {
-    /// <summary>Whether the last transaction has ended as it should: after an error the session may still be in it.</summary>
-    bool _isClean = true;
+    /// <summary>
+    /// Whether the last transaction has ended as it should, and was nobody else's: after an error the session may still be in it, and a handler may have left
+    /// something in its session, or have the connection still.
+    /// </summary>
+    public bool IsClean { get; set; } = true;
 
     public NpgsqlConnection Connection => connection;
 
@@ -22,7 +25,7 @@ sealed class OwnConnection(TpqClient client, NpgsqlConnection connection) : IAsy
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<long[]> RunAsync((NpgsqlBatchCommand Statement, int Rows)[] statements, CancellationToken cancellationToken)
     {
-        _isClean = false;
+        IsClean = false;
         NpgsqlBatch batch = connection.CreateBatch();
         await using var _ = batch.ConfigureAwait(false);
         batch.Timeout = 0;
@@ -36,11 +39,11 @@ sealed class OwnConnection(TpqClient client, NpgsqlConnection connection) : IAsy
         cancellationToken.ThrowIfCancellationRequested();
         long[] results = await FirstValuesAsync(batch, statements).ConfigureAwait(false);
         watch.ThrowIfOutcomeUnknown();
-        _isClean = true;
+        IsClean = true;
         return results;
     }
 
-    public ValueTask DisposeAsync() => _isClean && client.OwnConnections.TryKeep(this) ? ValueTask.CompletedTask : CloseAsync();
+    public ValueTask DisposeAsync() => IsClean && client.OwnConnections.TryKeep(this) ? ValueTask.CompletedTask : CloseAsync();
 
     /// <summary>Gives it back to the pool.</summary>
     public ValueTask CloseAsync() => connection.DisposeAsync();

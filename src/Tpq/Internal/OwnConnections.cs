@@ -5,12 +5,13 @@ using Npgsql;
 namespace Tpq.Internal;
 
 /// <summary>
-/// Connections for statements of tpq's own. One of them is kept for a moment after its last use, so that what comes soon, the next put of a
-/// producer above all, finds it warm.
+/// Connections for transactions of tpq's own. One of them is kept for a moment after its last use, so that what comes soon, the next put of a
+/// producer or the next get of a loop above all, finds it warm.
 /// </summary>
 /// <remarks>
 /// <para>A pool hands out its idle connections in turn. With many of them each is one whose server process has slept for long, and whose session is
 /// reset first, unless Npgsql is told not to: a lone producer then makes half to two thirds of the puts that it makes on one connection.</para>
+/// <para>One that a handler has had in hand is never kept: what it has left in the session is the pool's to reset.</para>
 /// <para>Who waits for a connection of the pool does so a moment longer: one that is kept goes back when nobody has used it for two looks at most, and
 /// when it is <see cref="MostTime"/> old however much it is used. A small pool has none to spare.</para>
 /// </remarks>

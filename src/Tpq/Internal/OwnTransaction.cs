@@ -16,6 +16,7 @@ sealed class OwnTransaction : IAsyncDisposable
     /// <summary>A take by the primary key that lasts longer is suspected of a bad plan.</summary>
     static readonly TimeSpan Suspicious = TimeSpan.FromMilliseconds(20);
 
+    readonly OwnConnection _connection;
     readonly NpgsqlTransaction _transaction;
 
     /// <summary>What was taken, to be remembered should it go back.</summary>
@@ -28,16 +29,16 @@ sealed class OwnTransaction : IAsyncDisposable
 
     ChainCommands? _chain;
 
-    OwnTransaction(TpqClient client, NpgsqlConnection connection, NpgsqlTransaction transaction)
+    OwnTransaction(TpqClient client, OwnConnection connection, NpgsqlTransaction transaction)
     {
         Client = client;
-        Connection = connection;
+        _connection = connection;
         _transaction = transaction;
     }
 
     public TpqClient Client { get; }
 
-    public NpgsqlConnection Connection { get; }
+    public NpgsqlConnection Connection => _connection.Connection;
 
     /// <summary>The queue of what is held.</summary>
     public QueueState Queue => _queue!;
@@ -76,11 +77,12 @@ sealed class OwnTransaction : IAsyncDisposable
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public static async ValueTask<OwnTransaction> BeginAsync(TpqClient client, CancellationToken cancellationToken)
     {
-        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
+        OwnConnection connection = await client.OwnConnections.OpenAsync(cancellationToken).ConfigureAwait(false);
+        connection.IsClean = false;
         try
         {
             NpgsqlTransaction transaction =
-                await connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken).ConfigureAwait(false);
+                await connection.Connection.BeginTransactionAsync(IsolationLevel.ReadCommitted, cancellationToken).ConfigureAwait(false);
             return new OwnTransaction(client, connection, transaction);
         }
         catch
@@ -219,7 +221,7 @@ sealed class OwnTransaction : IAsyncDisposable
     /// <summary>The transaction that the server has begun on the same connection, with what was taken in it.</summary>
     public OwnTransaction Continue(QueueState queue, List<TpqMessage> found)
     {
-        var next = new OwnTransaction(Client, Connection, _transaction) { TakesNext = true, IsLent = IsLent, _chain = IsLent ? null : _chain };
+        var next = new OwnTransaction(Client, _connection, _transaction) { TakesNext = true, IsLent = IsLent, _chain = IsLent ? null : _chain };
         next.Hold(queue, found);
         return next;
     }
@@ -312,9 +314,10 @@ sealed class OwnTransaction : IAsyncDisposable
         {
             // The connection is broken, or a statement of the handler's still runs on it. Closing it ends the transaction either way.
         }
+        _connection.IsClean = IsSettled && !IsLent;
         try
         {
-            await Connection.DisposeAsync().ConfigureAwait(false);
+            await _connection.DisposeAsync().ConfigureAwait(false);
         }
         catch (Exception)
         {

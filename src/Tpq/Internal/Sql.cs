@@ -58,7 +58,10 @@ sealed class Sql(QueueName name)
     /// </summary>
     const string HasJson = "(true OR pg_catalog.json_typeof(data) IS NULL)";
 
-    const string IsSuspect = $"id = ANY (ARRAY(SELECT id FROM picked WHERE xmax <> 0)) AS {MessageColumns.Suspect}";
+    const string IsPicked = "id = ANY ((SELECT ids FROM picked)::bigint[])";
+
+    /// <summary>Null where there are no suspects at all.</summary>
+    const string IsSuspect = $"id = ANY ((SELECT suspects FROM picked)::bigint[]) AS {MessageColumns.Suspect}";
 
     /// <summary>Before the first statement of a handler's, so that its writes can be undone and the message be kept. A name that nobody else has.</summary>
     public const string HandlerSavepoint = "tpq_handler";
@@ -129,7 +132,7 @@ sealed class Sql(QueueName name)
     public LimitedSql Lease => field ??= new("$2", limit =>
         $"""
         {Picked("$3", "$1", limit, $"AND NOT EXISTS (SELECT FROM {name.Later} l WHERE l.id = q.id)")},
-        taken AS (DELETE FROM {_table} WHERE id = ANY (ARRAY(SELECT id FROM picked)) RETURNING *)
+        taken AS (DELETE FROM {_table} WHERE {IsPicked} RETURNING *)
         INSERT INTO {name.Later} (id, data, enqueued_at, attempts, headers, due_at, lease)
         SELECT id, data, enqueued_at, attempts, headers, clock_timestamp() + $4, $5 FROM taken RETURNING *
         """);
@@ -281,11 +284,11 @@ sealed class Sql(QueueName name)
     /// <see cref="Suspects"/>. It costs about a tenth more than the plain one.
     /// </summary>
     public string TakeCarefully => field ??=
-        $"{Picked("$2", "$1", "1")} DELETE FROM {_table} WHERE id = (SELECT id FROM picked) RETURNING *, {IsSuspect}";
+        $"{Picked("$2", "$1", "1")} DELETE FROM {_table} WHERE id = (SELECT ids[1] FROM picked) RETURNING *, {IsSuspect}";
 
     /// <summary>As <see cref="TakeMany"/> and <see cref="TakeCarefully"/>, the ids $3 first.</summary>
     public LimitedSql TakeManyCarefully => field ??= new("$2", limit =>
-        $"{Picked("$3", "$1", limit)} DELETE FROM {_table} WHERE id = ANY (ARRAY(SELECT id FROM picked)) RETURNING *, {IsSuspect}");
+        $"{Picked("$3", "$1", limit)} DELETE FROM {_table} WHERE {IsPicked} RETURNING *, {IsSuspect}");
 
     /// <summary>The first id behind $1, in hand or not; null for none. Locks: no row. Index: the primary key, as <see cref="Take"/> scans it.</summary>
     public string Glance => field ??= $"SELECT (SELECT q.id FROM {_table} q, {Many} WHERE q.id > $1 ORDER BY q.id LIMIT 1)";
@@ -383,13 +386,19 @@ sealed class Sql(QueueName name)
     string Scan(string after, string limit) =>
         $"SELECT q.id FROM {_table} q, {Many} WHERE q.id > {after} AND {HasJson} ORDER BY q.id FOR UPDATE OF q SKIP LOCKED LIMIT {limit}";
 
+    /// <summary>
+    /// One row, <c>picked</c>: the ids that were locked, and which of them are suspects; null for none. As arrays, for a batch reads them twice, and rows would be
+    /// written to a store and read from it each time.
+    /// </summary>
     string Picked(string ids, string after, string limit, string condition = "") =>
         $"""
         WITH known AS MATERIALIZED (SELECT id, xmax FROM {_table} q WHERE id = ANY ({ids}) {condition} ORDER BY id FOR UPDATE SKIP LOCKED LIMIT {limit}),
-        scanned AS MATERIALIZED (
-            SELECT q.id, q.xmax FROM {_table} q, {Many}
-            WHERE NOT EXISTS (SELECT FROM known) AND q.id > {after} AND {HasJson} {condition} ORDER BY q.id FOR UPDATE OF q SKIP LOCKED LIMIT {limit}),
-        picked AS (SELECT * FROM known UNION ALL SELECT * FROM scanned)
+        picked AS MATERIALIZED (
+            SELECT array_agg(id) AS ids, array_agg(id) FILTER (WHERE xmax <> 0) AS suspects FROM (
+                SELECT * FROM known
+                UNION ALL SELECT * FROM (
+                    SELECT q.id, q.xmax FROM {_table} q, {Many}
+                    WHERE NOT EXISTS (SELECT FROM known) AND q.id > {after} AND {HasJson} {condition} ORDER BY q.id FOR UPDATE OF q SKIP LOCKED LIMIT {limit}) scanned) found)
         """;
 
     /// <summary>Tells who sleeps, by the bell as <see cref="Doorbell"/> has it, that there is another time to wait for.</summary>

@@ -73,10 +73,13 @@ sealed class TakeStatement(QueueState queue, int max, Scan scan, long[] known, T
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<List<TpqMessage>> ReadAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)
     {
-        var found = new List<TpqMessage>(max == 1 ? 1 : 0);
+        List<TpqMessage>? rows = null;
         var columns = new MessageColumns(reader);
         while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
-            found.Add(columns.Read(reader, queue.Name.Queue));
+            (rows ??= new List<TpqMessage>(max == 1 ? 1 : Math.Min(max, queue.LastBatch))).Add(columns.Read(reader, queue.Name.Queue));
+        List<TpqMessage> found = rows ?? [];
+        if (max > 1 && found.Count > 0)
+            queue.LastBatch = found.Count;
         if (found.Count > 1)
             found.Sort(static (a, b) => a.Id.CompareTo(b.Id));
         IReadOnlyCollection<long> gone = known.Length == 0 ? [] : await ReadGoneAsync(reader, cancellationToken).ConfigureAwait(false);
