@@ -129,9 +129,10 @@ sealed class Sql(QueueName name)
     /// number $5. What is there under the same id already (after a reset sequence) is left for later. Locks: the rows, until the transaction ends; ROW
     /// EXCLUSIVE on both tables. Index: the primary keys.
     /// </summary>
+    /// <remarks>Not NOT EXISTS: the planner would join the companion before the row of <see cref="Many"/>, and sort all that is waiting for it.</remarks>
     public LimitedSql Lease => field ??= new("$2", limit =>
         $"""
-        {Picked("$3", "$1", limit, $"AND NOT EXISTS (SELECT FROM {name.Later} l WHERE l.id = q.id)")},
+        {Picked("$3", "$1", limit, $"AND (SELECT l.id FROM {name.Later} l WHERE l.id = q.id) IS NULL")},
         taken AS (DELETE FROM {_table} WHERE {IsPicked} RETURNING *)
         INSERT INTO {name.Later} (id, data, enqueued_at, attempts, headers, due_at, lease)
         SELECT id, data, enqueued_at, attempts, headers, clock_timestamp() + $4, $5 FROM taken RETURNING *
@@ -392,7 +393,8 @@ sealed class Sql(QueueName name)
     /// </summary>
     string Picked(string ids, string after, string limit, string condition = "") =>
         $"""
-        WITH known AS MATERIALIZED (SELECT id, xmax FROM {_table} q WHERE id = ANY ({ids}) {condition} ORDER BY id FOR UPDATE SKIP LOCKED LIMIT {limit}),
+        WITH known AS MATERIALIZED (
+            SELECT q.id, q.xmax FROM {_table} q, {Many} WHERE q.id = ANY ({ids}) {condition} ORDER BY q.id FOR UPDATE OF q SKIP LOCKED LIMIT {limit}),
         picked AS MATERIALIZED (
             SELECT array_agg(id) AS ids, array_agg(id) FILTER (WHERE xmax <> 0) AS suspects FROM (
                 SELECT * FROM known
