@@ -118,6 +118,33 @@ public sealed class SuspectTests(Server server) : DatabaseTest(server)
         Assert.Equal([0], _attempts);
     }
 
+    /// <summary>It was put back for it, below where the takes go on.</summary>
+    [Fact]
+    public async Task ASuspectThatIsLost_BeforeItIsTakenAgain_IsStillTheNextMessage()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutManyAsync(["1", "2"], Token);
+        await (await queue.GetAsync(cancellationToken: Token))!.DisposeAsync();
+        await ExecuteAsync(
+            $"""
+            CREATE SEQUENCE "{Schema}".takes;
+            CREATE FUNCTION "{Schema}".die_once() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN
+                IF OLD.attempts = 1 AND nextval(''"{Schema}".takes'') = 1 THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;
+                RETURN OLD; END';
+            CREATE TRIGGER die_once BEFORE DELETE ON "{Schema}".tpq_orders FOR EACH ROW EXECUTE FUNCTION "{Schema}".die_once();
+            """);
+        // With no time that passes no sweep is due, which would find it.
+        await using TpqClient client = NewClient(time: new StoppedTime());
+        var handled = new ConcurrentQueue<string>();
+        await ConsumeAsync(client.Queue("orders"), delivery =>
+        {
+            handled.Enqueue(delivery.Message.Json);
+            return Task.CompletedTask;
+        }, async () => await queue.CountAsync(Token) == 0);
+        Assert.Equal(["1", "2"], handled);
+        Assert.True(await ScalarAsync<bool>($"SELECT is_called FROM \"{Schema}\".takes"));
+    }
+
     [Fact]
     public async Task ASuspectIsMarked_AndAMessageThatNobodyTouchedIsNot()
     {

@@ -34,9 +34,22 @@ static class Suspects
         return await TakeAgainAsync(client, queue, message.Id, countedInAdvance: true).ConfigureAwait(false);
     }
 
-    /// <summary>Takes one message by its id.</summary>
+    /// <summary>Takes one message by its id. Where that fails it is still there, below where the takes go on, and so remembered.</summary>
     /// <returns>Null where somebody else has it, or it is gone.</returns>
     public static async Task<TpqDelivery?> TakeAgainAsync(TpqClient client, QueueState queue, long id, bool countedInAdvance)
+    {
+        try
+        {
+            return await TakeAsync(client, queue, id, countedInAdvance).ConfigureAwait(false);
+        }
+        catch (Exception)
+        {
+            queue.Head.Remember(id);
+            throw;
+        }
+    }
+
+    static async Task<TpqDelivery?> TakeAsync(TpqClient client, QueueState queue, long id, bool countedInAdvance)
     {
         OwnTransaction held = await OwnTransaction.BeginAsync(client, CancellationToken.None).ConfigureAwait(false);
         TpqDelivery? delivery = null;
