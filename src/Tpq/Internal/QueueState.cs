@@ -53,7 +53,7 @@ sealed class QueueState
     /// How many messages the last batch had: there is room for as many in the next one from the start. A list that grows to some ten thousand makes
     /// arrays that the collector takes for large ones, and that costs half of what it costs to read the batch.
     /// </summary>
-    public int LastBatch { get; set; }
+    public int LastBatch { get; set; } = 1;
 
     /// <summary>How many of its messages this client has in hand.</summary>
     public long InHand => Volatile.Read(ref _held) + Leases.Held;

@@ -76,7 +76,7 @@ sealed class TakeStatement(QueueState queue, int max, Scan scan, long[] known, T
         List<TpqMessage>? rows = null;
         var columns = new MessageColumns(reader);
         while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
-            (rows ??= new List<TpqMessage>(max == 1 ? 1 : Math.Min(max, queue.LastBatch))).Add(columns.Read(reader, queue.Name.Queue));
+            (rows ??= new List<TpqMessage>(Math.Min(max, queue.LastBatch))).Add(columns.Read(reader, queue.Name.Queue));
         List<TpqMessage> found = rows ?? [];
         if (max > 1 && found.Count > 0)
             queue.LastBatch = found.Count;
