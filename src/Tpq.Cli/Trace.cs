@@ -16,7 +16,7 @@ static class Trace
     public static async Task<IReadOnlyDictionary<string, string>?> HeadersAsync(TpqQueue queue, CancellationToken cancellationToken)
     {
         string? parent = Environment.GetEnvironmentVariable(ParentVariable), state = Environment.GetEnvironmentVariable(StateVariable);
-        if (!ActivityContext.TryParse(parent, state, out _) || !await queue.State.Carrier.CanCarryAsync(queue.Client.DataSource, cancellationToken))
+        if (!ActivityContext.TryParse(parent, state, out _) || !await queue.State.Carrier.CanCarryAsync(queue.Client, cancellationToken))
             return null;
         var headers = new Dictionary<string, string> { [TraceContext.TraceParent] = parent! };
         if (state is { Length: > 0 })

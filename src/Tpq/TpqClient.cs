@@ -132,13 +132,12 @@ public sealed class TpqClient : IAsyncDisposable
 
     internal bool LooksByClock { get; }
 
-    /// <summary>Set by the first success, after which a refused connection is a fault that passes and not a wrong address.</summary>
-    internal bool HasReachedDatabase { get; private set; }
+    /// <summary>Set by the first connection, after which a refused one is a fault that passes and not a wrong address.</summary>
+    internal bool HasReachedDatabase { get; set; }
 
     /// <summary>A look has succeeded that was begun then. One that was under way when a fault was told of does not say that it is over.</summary>
-    internal void ReachedDatabase(long began)
+    internal void LookSucceeded(long began)
     {
-        HasReachedDatabase = true;
         long told = Volatile.Read(ref _toldOfFault);
         if (told != 0 && told < began)
             Interlocked.CompareExchange(ref _toldOfFault, 0, told);

@@ -36,7 +36,7 @@ public sealed partial class TpqQueue
     /// <summary>Whether there is a table of that name which is a queue, made by whichever version.</summary>
     public Task<bool> ExistsAsync(CancellationToken cancellationToken = default) => TranslatedAsync(async () =>
     {
-        NpgsqlConnection connection = await Client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
+        NpgsqlConnection connection = await Client.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
         return (await Catalog.ReadAsync(connection, _state.Name, cancellationToken).ConfigureAwait(false)).IsQueue;
     });
@@ -54,7 +54,7 @@ public sealed partial class TpqQueue
     /// <exception cref="TpqQueueNotFoundException">There is no such queue.</exception>
     public Task<long> CountAsync(CancellationToken cancellationToken = default) => TranslatedAsync(async () =>
     {
-        NpgsqlConnection connection = await Client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
+        NpgsqlConnection connection = await Client.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
         var command = new NpgsqlCommand(Sql.Count, connection) { CommandTimeout = 0 };
         await using var __ = command.ConfigureAwait(false);
@@ -89,7 +89,7 @@ public sealed partial class TpqQueue
         ArgumentOutOfRangeException.ThrowIfLessThan(max, 1);
         return TranslatedAsync<IReadOnlyList<TpqPeeked>>(async () =>
         {
-            NpgsqlConnection connection = await Client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
+            NpgsqlConnection connection = await Client.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
             await using var _ = connection.ConfigureAwait(false);
             var command = new NpgsqlCommand(Sql.Peek, connection);
             await using var __ = command.ConfigureAwait(false);

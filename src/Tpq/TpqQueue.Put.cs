@@ -108,7 +108,7 @@ public sealed partial class TpqQueue
         using Operation? send = Operation.BeginSend(_state);
         try
         {
-            if (send is { TraceParent: not null } && await _state.Carrier.CanCarryAsync(Client.DataSource, cancellationToken).ConfigureAwait(false))
+            if (send is { TraceParent: not null } && await _state.Carrier.CanCarryAsync(Client, cancellationToken).ConfigureAwait(false))
                 put = TraceContext.Add(put, send);
             long id = await _state.Puts.PutAsync(put, cancellationToken).ConfigureAwait(false);
             send?.Succeeded(id: id);

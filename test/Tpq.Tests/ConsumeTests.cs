@@ -282,4 +282,19 @@ public sealed class ConsumeTests(Server server) : DatabaseTest(server)
         }, new TpqConsumeOptions { Backoff = TimeSpan.FromMilliseconds(900) }, stop.Token);
         Assert.Equal(2, calls);
     }
+
+    /// <summary>After a restart of the server, say, that nobody has noticed yet; with one connection it is nobody else who notices.</summary>
+    [Fact]
+    public async Task Consume_Survives_WhenItsFirstLookMeetsAConnectionThatHasDied()
+    {
+        string name = $"tpq_{Guid.NewGuid():N}";
+        await using TpqClient client = NewClient($"Application Name={name};Maximum Pool Size=1");
+        TpqQueue queue = client.Queue("orders");
+        await queue.CreateAsync(cancellationToken: Token);
+        await queue.PutAsync("1", Token);
+        Assert.True(await ScalarAsync<long>($"SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity WHERE application_name = '{name}'") > 0);
+        using var stop = new CancellationTokenSource();
+        await queue.ConsumeAsync((_, _) => stop.CancelAsync(), cancellationToken: stop.Token);
+        Assert.Equal(0, await queue.CountAsync(Token));
+    }
 }

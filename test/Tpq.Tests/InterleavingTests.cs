@@ -80,6 +80,62 @@ public sealed class InterleavingTests(Server server) : DatabaseTest(server)
         Assert.Equal(["1", "2", "3", "4"], [first.Message.Json, .. batch.Select(m => m.Json), last.Message.Json]);
     }
 
+    /// <summary>A batch walks from its first row to its last: between them may lie rows that others have, or rows that are no more, or nothing.</summary>
+    [Theory]
+    [InlineData("2, 3, 4, 5", "", "2, 3, 4")]
+    [InlineData("2, 5, 90, 91", "", "2, 5, 90")]
+    [InlineData("2, 3, 4, 5, 6", "3, 5", "2, 4, 6")]
+    [InlineData("2, 3, 4, 5, 6, 7, 8", "2, 6, 7", "3, 4, 5")]
+    [InlineData("9223372036854775805, 9223372036854775806, 9223372036854775807", "", "9223372036854775805, 9223372036854775806, 9223372036854775807")]
+    [InlineData("2, 9223372036854775806, 9223372036854775807", "9223372036854775806", "2, 9223372036854775807")]
+    public async Task ABatch_IsOfWhatNobodyHas_WhateverLiesBetween(string ids, string held, string taken)
+    {
+        await NewQueueAsync();
+        await using NpgsqlConnection holder = await OpenAsync(), taker = await OpenAsync();
+        await ExecuteAsync(holder, $"INSERT INTO tpq_orders (id, data) SELECT id, '0' FROM unnest('{{{ids}}}'::bigint[]) id");
+        await ExecuteAsync(holder, $"BEGIN; SELECT FROM tpq_orders WHERE id = ANY ('{{{held}}}') FOR UPDATE");
+        // Whoever waits for a row of the holder's fails.
+        await ExecuteAsync(taker, $"SET lock_timeout = '5s'; PREPARE take_many (bigint, int) AS {Client.State("orders").Sql.TakeMany.For(3)}");
+        var found = new List<long>();
+        await using var take = new NpgsqlCommand("EXECUTE take_many (1, 3)", taker);
+        await using (NpgsqlDataReader reader = await take.ExecuteReaderAsync(Token))
+        {
+            while (await reader.ReadAsync(Token))
+                found.Add(reader.GetInt64(0));
+        }
+        Assert.Equal(taken, string.Join(", ", found.Order()));
+    }
+
+    /// <summary>An UPDATE that commits between a take's look and its lock: the row is taken as it is then. Nothing is taken twice, or is left behind.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(7)]
+    public async Task RowsThatSomebodyUpdatesMeanwhile_AreTakenAllTheSame(int gap)
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await ExecuteAsync($"INSERT INTO \"{Schema}\".tpq_orders (id, data) SELECT {gap} * n, to_json(n) FROM generate_series(1, 20000) n");
+        using var drained = new CancellationTokenSource();
+        int updates = 0;
+        var updater = Task.Run(async () =>
+        {
+            await using NpgsqlConnection connection = await OpenAsync();
+            for (; !drained.IsCancellationRequested; updates++)
+                await ExecuteAsync(connection, "UPDATE tpq_orders SET attempts = attempts + 1 WHERE id IN (SELECT id FROM tpq_orders ORDER BY id OFFSET 150 LIMIT 200 FOR UPDATE SKIP LOCKED)");
+        }, Token);
+        await EventuallyAsync(() => Task.FromResult(updates > 0 || updater.IsCompleted), "rows are updated");
+        var taken = new List<string>();
+        while (await queue.GetManyAsync(100, cancellationToken: Token) is { } batch)
+        {
+            await using var _ = batch;
+            taken.AddRange(batch.Select(m => m.Json));
+            await batch.CommitAsync(Token);
+        }
+        await drained.CancelAsync();
+        await updater;
+        taken.AddRange(await DrainAsync(queue));
+        Assert.Equal(Enumerable.Range(1, 20_000), taken.Select(int.Parse).Order());
+    }
+
     /// <summary>Whether it was committed is unknown to the consumer, but message and writes are still one.</summary>
     [Fact]
     public async Task AConnectionThatBreaksDuringCommit_IsAnError_AndMessageAndWritesAreOne()

@@ -48,7 +48,7 @@ sealed record Catalog(
 
     public static async Task<IReadOnlyList<TpqQueueInfo>> ListAsync(TpqClient client, string prefix, string? schema, CancellationToken cancellationToken)
     {
-        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
+        NpgsqlConnection connection = await client.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
         var queues = new List<TpqQueueInfo>();
         foreach ((string queue, bool hasEnqueuedAt) in await NamesAsync(connection, prefix, schema, cancellationToken).ConfigureAwait(false))

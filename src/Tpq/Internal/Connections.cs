@@ -12,11 +12,14 @@ static class Connections
     /// <summary>Opens a connection that takes no part in a TransactionScope around the call.</summary>
     /// <exception cref="TpqException">The server is too old.</exception>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public static async ValueTask<NpgsqlConnection> OpenOwnAsync(this NpgsqlDataSource dataSource, CancellationToken cancellationToken)
+    public static async ValueTask<NpgsqlConnection> OpenOwnAsync(this TpqClient client, CancellationToken cancellationToken)
     {
-        NpgsqlConnection connection = await OpenAsync(dataSource, cancellationToken).ConfigureAwait(false);
+        NpgsqlConnection connection = await OpenAsync(client.DataSource, cancellationToken).ConfigureAwait(false);
         if (Refusal(connection.PostgreSqlVersion, connection.Host) is not { } refusal)
+        {
+            client.HasReachedDatabase = true;
             return connection;
+        }
         await connection.DisposeAsync().ConfigureAwait(false);
         throw refusal;
     }

@@ -73,7 +73,7 @@ sealed class DueMove(QueueState queue, TpqClient client)
     /// <returns>Whether it was put off.</returns>
     async Task<bool> PutOffAsync(long id, PostgresException refusal)
     {
-        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(client.Stopping).ConfigureAwait(false);
+        NpgsqlConnection connection = await client.OpenOwnAsync(client.Stopping).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
         var putOff = new NpgsqlCommand(queue.Sql.PutOff, connection);
         await using var __ = putOff.ConfigureAwait(false);

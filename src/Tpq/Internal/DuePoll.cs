@@ -79,7 +79,7 @@ sealed class DuePoll(TpqClient client)
 
     async Task AskAsync(QueueState[] queues)
     {
-        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(client.Stopping).ConfigureAwait(false);
+        NpgsqlConnection connection = await client.OpenOwnAsync(client.Stopping).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
         NpgsqlBatch batch = connection.CreateBatch();
         await using var __ = batch.ConfigureAwait(false);

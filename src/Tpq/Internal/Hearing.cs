@@ -18,7 +18,7 @@ static class Hearing
         try
         {
             await ExecuteAsync(connection, $"LISTEN {Identifier.Quote(channel)}", cancellationToken).ConfigureAwait(false);
-            NpgsqlConnection other = await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
+            NpgsqlConnection other = await client.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
             await using (other.ConfigureAwait(false))
                 await ExecuteAsync(other, $"NOTIFY {Identifier.Quote(channel)}", cancellationToken).ConfigureAwait(false);
             long start = client.Time.GetTimestamp();

@@ -260,7 +260,7 @@ sealed class Later(QueueState queue, TpqClient client)
         await client.LaterAsks.WaitAsync(client.Stopping).ConfigureAwait(false);
         try
         {
-            NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(client.Stopping).ConfigureAwait(false);
+            NpgsqlConnection connection = await client.OpenOwnAsync(client.Stopping).ConfigureAwait(false);
             await using var _ = connection.ConfigureAwait(false);
             _exists = _exists || await ExistsAsync(connection).ConfigureAwait(false);
             return _exists ? await NextAsync(connection, after, isSweep).ConfigureAwait(false) : null;

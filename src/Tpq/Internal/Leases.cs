@@ -81,7 +81,7 @@ sealed class Leases(QueueState queue, TpqClient client)
             return;
         try
         {
-            NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(CancellationToken.None).ConfigureAwait(false);
+            NpgsqlConnection connection = await client.OpenOwnAsync(CancellationToken.None).ConfigureAwait(false);
             await using var _ = connection.ConfigureAwait(false);
             var command = new NpgsqlCommand(queue.Sql.StillLeased, connection) { Parameters = { LeaseParameters.Ids([hold]), LeaseParameters.Numbers([hold]) } };
             await using var __ = command.ConfigureAwait(false);
@@ -110,7 +110,7 @@ sealed class Leases(QueueState queue, TpqClient client)
     public Task DeadLetterAsync(LeaseHold hold, int attempts, string error, CancellationToken cancellationToken) => EndAsync([hold], "dead_letter", async () =>
     {
         QueueState dead;
-        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
+        NpgsqlConnection connection = await client.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
             dead = await DeadLetters.QueueAsync(client, connection, queue, cancellationToken).ConfigureAwait(false);
         NpgsqlBatchCommand bury = Of(dead.Sql.BuryLeased(queue.Name), hold);
@@ -178,7 +178,7 @@ sealed class Leases(QueueState queue, TpqClient client)
     /// <summary>Whether there is the queue's own table, of which the statements about leases know nothing.</summary>
     async Task<bool> IsThereAsync()
     {
-        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(CancellationToken.None).ConfigureAwait(false);
+        NpgsqlConnection connection = await client.OpenOwnAsync(CancellationToken.None).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
         var command = new NpgsqlCommand(queue.Sql.Exists, connection);
         await using var __ = command.ConfigureAwait(false);
@@ -215,7 +215,7 @@ sealed class Leases(QueueState queue, TpqClient client)
 
     async Task<List<TpqMessage>> ExecuteAsync(TakeStatement statement, CancellationToken cancellationToken)
     {
-        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
+        NpgsqlConnection connection = await client.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
         NpgsqlBatch batch = connection.CreateBatch();
         await using var __ = batch.ConfigureAwait(false);

@@ -118,7 +118,7 @@ sealed class Listener(TpqClient client, bool enabled) : IAsyncDisposable
 
     async Task ListenAsync(HashSet<QueueState> known, Action onConnected)
     {
-        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(_stopping.Token).ConfigureAwait(false);
+        NpgsqlConnection connection = await client.OpenOwnAsync(_stopping.Token).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
         connection.Notification += OnNotification;
         try

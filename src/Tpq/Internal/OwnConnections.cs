@@ -89,7 +89,7 @@ sealed class OwnConnections(TpqClient client) : IAsyncDisposable
     }
 
     async ValueTask<OwnConnection> OpenOfPoolAsync(CancellationToken cancellationToken) =>
-        new(client, await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false));
+        new(client, await client.OpenOwnAsync(cancellationToken).ConfigureAwait(false));
 
     void LookLater()
     {

@@ -64,7 +64,7 @@ sealed class QueueState
     /// <summary>Whether a message is in the queue, in hand or not.</summary>
     public async Task<bool> IsThereAsync(TpqClient client, long id)
     {
-        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(CancellationToken.None).ConfigureAwait(false);
+        NpgsqlConnection connection = await client.OpenOwnAsync(CancellationToken.None).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
         var command = new NpgsqlCommand(Sql.IsThere, connection);
         await using var __ = command.ConfigureAwait(false);

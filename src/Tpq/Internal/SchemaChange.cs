@@ -43,7 +43,7 @@ sealed class SchemaChange(TpqClient client, QueueName name)
     /// <summary>Creates it in the schema in which another queue is, which the search path may have led to.</summary>
     public async Task CreateBesideAsync(QueueName other, CancellationToken cancellationToken)
     {
-        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
+        NpgsqlConnection connection = await client.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
         Catalog catalog = await Catalog.ReadAsync(connection, other, cancellationToken).ConfigureAwait(false);
         catalog.ThrowIfNotQueue(other, client.Database);
@@ -114,7 +114,7 @@ sealed class SchemaChange(TpqClient client, QueueName name)
 
     async Task<TpqException> BlockedAsync(string what, PostgresException error, CancellationToken cancellationToken)
     {
-        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
+        NpgsqlConnection connection = await client.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
         var command = new NpgsqlCommand(CatalogSql.Blockers, connection);
         await using var __ = command.ConfigureAwait(false);

@@ -13,8 +13,8 @@ namespace Tpq.Internal;
 /// transaction's, and SKIP LOCKED passes over rows that are another's instead of waiting for them. Until the commit every other
 /// transaction still sees the row (MVCC) but finds it locked; a rollback, or the death of the connection, unlocks it, unchanged and at
 /// its old place in line; a commit removes it for good. No state is written to say "in hand", so there is none to clean up.</para>
-/// <para>The claim must be <c>id = (SELECT … LIMIT 1)</c> or <c>id = ANY (ARRAY(SELECT … LIMIT n))</c>: these run the locking subquery
-/// once, before the outer scan. In the forms <c>IN (SELECT …)</c> and <c>USING (SELECT …)</c> the planner may run it again for each outer
+/// <para>The locking subquery must be <c>(SELECT … LIMIT 1)</c>, <c>ARRAY(SELECT … LIMIT n)</c> or a MATERIALIZED CTE, whose value the delete compares: these are
+/// run once, before the outer scan. In the forms <c>IN (SELECT …)</c> and <c>USING (SELECT …)</c> the planner may run it again for each outer
 /// row, and then more rows are locked and deleted than were asked for.</para>
 /// <para>RETURNING * and not a list of columns: queues made by the Python tpq or an older version lack some, and the reader goes by name.
 /// RETURNING promises no order, so batches are sorted by id on this side.</para>
@@ -278,7 +278,20 @@ sealed class Sql(QueueName name)
     public string Take => field ??= $"DELETE FROM {_table} WHERE id = ({Scan("$1", "1")}) RETURNING *";
 
     /// <summary>Locks and index as <see cref="Take"/>, for at most $2 rows.</summary>
-    public LimitedSql TakeMany => field ??= new("$2", limit => $"DELETE FROM {_table} WHERE id = ANY (ARRAY({Scan("$1", limit)})) RETURNING *");
+    /// <remarks>
+    /// To find each row again by its id costs as much as to lock it. So the delete walks the primary key, which the scan has just walked, from the first id to the
+    /// last. Where these are as far apart as there are ids, every row between them is one that was locked. Else there are gaps, or rows that others have, and
+    /// each id is looked up in a hash table, which PostgreSQL makes for IN and not for ANY; what is not in it is neither locked nor waited for.
+    /// </remarks>
+    public LimitedSql TakeMany => field ??= new("$2", limit =>
+        $"""
+        WITH picked AS MATERIALIZED (SELECT ARRAY({Scan("$1", limit)}) AS ids)
+        DELETE FROM {_table}
+        WHERE id BETWEEN (SELECT ids[1] FROM picked) AND (SELECT ids[pg_catalog.cardinality(ids)] FROM picked)
+          AND ((SELECT ids[pg_catalog.cardinality(ids)] = ids[1] + (pg_catalog.cardinality(ids) - 1) FROM picked)
+               OR id IN (SELECT pg_catalog.unnest((SELECT ids FROM picked))))
+        RETURNING *
+        """);
 
     /// <summary>
     /// As <see cref="Take"/>, but tries the ids $2 first, scans only where none of them could be locked, and tells whether it is a suspect: see

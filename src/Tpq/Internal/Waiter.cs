@@ -72,7 +72,7 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true, 
             return null;
         long began = Stopwatch.GetTimestamp();
         T? found = await look(false, cancellationToken).ConfigureAwait(false);
-        client.ReachedDatabase(began);
+        client.LookSucceeded(began);
         _subscription?.Looked(found is null ? null : firstId(found));
         return found;
     }
@@ -109,7 +109,7 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true, 
                 queue.Later.Touch();
                 LookBegan = Stopwatch.GetTimestamp();
                 T? found = await look(left <= TimeSpan.Zero, cancellationToken).ConfigureAwait(false);
-                client.ReachedDatabase(LookBegan);
+                client.LookSucceeded(LookBegan);
                 pause = TimeSpan.Zero;
                 _subscription?.Looked(found is null ? null : firstId(found));
                 if (found is not null)

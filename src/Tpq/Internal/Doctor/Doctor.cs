@@ -75,7 +75,7 @@ sealed class Doctor(TpqClient client, DoctorLimits? limits = null)
     {
         if (client.MaxPoolSize == 1)
             return;
-        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
+        NpgsqlConnection connection = await client.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
         try
         {
@@ -181,7 +181,7 @@ sealed class Doctor(TpqClient client, DoctorLimits? limits = null)
     async Task ReadAsync(string sql, NpgsqlParameter[] parameters, Action<Row> onRow, CancellationToken cancellationToken)
     {
         // The pool's; another one after a timeout has broken it.
-        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
+        NpgsqlConnection connection = await client.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
         var command = new NpgsqlCommand(sql, connection) { CommandTimeout = _scope.Limits.StatementSeconds };
         await using var __ = command.ConfigureAwait(false);

@@ -10,7 +10,7 @@ static class HeldReader
     public static async Task<(IReadOnlyList<Holder> Holders, IReadOnlyList<HeldMessage> Messages)> ReadAsync(
         TpqClient client, QueueStatistics queue, CancellationToken cancellationToken)
     {
-        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
+        NpgsqlConnection connection = await client.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
         var holders = new NpgsqlBatchCommand(OverviewSql.Holders);
         holders.Parameters.Add(new NpgsqlParameter { Value = queue.Name.Table, NpgsqlDbType = NpgsqlDbType.Text });

@@ -26,7 +26,7 @@ sealed class MessageReader(TpqClient client, QueueStatistics queue, int characte
 
     async Task<List<ListedMessage>> ReadAsync(string sql, NpgsqlParameter which, int max, CancellationToken cancellationToken)
     {
-        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
+        NpgsqlConnection connection = await client.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
         var command = new NpgsqlBatchCommand(sql)
         {

@@ -34,7 +34,7 @@ sealed class OverviewReader(TpqClient client, Func<string, bool>? isWanted = nul
     public async Task<DatabaseOverview> ReadAsync(CancellationToken cancellationToken)
     {
         client.ThrowIfDisposed();
-        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
+        NpgsqlConnection connection = await client.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
         (List<QueueStatistics> queues, DateTimeOffset now) = await ReadStatisticsAsync(connection, cancellationToken).ConfigureAwait(false);
         _round++;

@@ -23,7 +23,7 @@ sealed record QueueStorage(long TableBytes, long IndexBytes, long? LaterBytes, l
     /// <exception cref="TpqQueueNotFoundException">There is no such queue.</exception>
     public static async Task<QueueStorage> ReadAsync(TpqClient client, QueueName queue, CancellationToken cancellationToken)
     {
-        NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
+        NpgsqlConnection connection = await client.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
         var command = new NpgsqlCommand(Statement, connection);
         await using var __ = command.ConfigureAwait(false);

@@ -26,11 +26,11 @@ sealed class Carrier(QueueName name, TimeProvider time)
         return _hasHeaders;
     }
 
-    public async ValueTask<bool> CanCarryAsync(NpgsqlDataSource source, CancellationToken cancellationToken)
+    public async ValueTask<bool> CanCarryAsync(TpqClient client, CancellationToken cancellationToken)
     {
         if (_hasHeaders)
             return true;
-        NpgsqlConnection connection = await source.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
+        NpgsqlConnection connection = await client.OpenOwnAsync(cancellationToken).ConfigureAwait(false);
         await using var _ = connection.ConfigureAwait(false);
         return await CanCarryAsync(connection).ConfigureAwait(false);
     }

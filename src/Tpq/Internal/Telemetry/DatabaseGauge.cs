@@ -67,7 +67,7 @@ sealed class DatabaseGauge(TpqClient client)
     {
         try
         {
-            NpgsqlConnection connection = await client.DataSource.OpenOwnAsync(client.Stopping).ConfigureAwait(false);
+            NpgsqlConnection connection = await client.OpenOwnAsync(client.Stopping).ConfigureAwait(false);
             await using var _ = connection.ConfigureAwait(false);
             var command = new NpgsqlCommand(QueueGauge.Statement(queues.Select(q => (q, _seen.GetValueOrDefault(q.Queue)))), connection) { CommandTimeout = StatementSeconds };
             await using var __ = command.ConfigureAwait(false);
