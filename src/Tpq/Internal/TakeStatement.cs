@@ -80,7 +80,7 @@ sealed class TakeStatement(QueueState queue, int max, Scan scan, long[] known, T
         List<TpqMessage> found = rows ?? [];
         if (max > 1 && found.Count > 0)
             queue.LastBatch = found.Count;
-        if (found.Count > 1)
+        if (!IsInOrder(found))
             found.Sort(static (a, b) => a.Id.CompareTo(b.Id));
         IReadOnlyCollection<long> gone = known.Length == 0 ? [] : await ReadGoneAsync(reader, cancellationToken).ConfigureAwait(false);
         ulong transaction = takeIn == TakeIn.Own ? 0 : await ReadTransactionAsync(reader, cancellationToken).ConfigureAwait(false);
@@ -92,6 +92,17 @@ sealed class TakeStatement(QueueState queue, int max, Scan scan, long[] known, T
                 queue.Head.Remember(message.Id, transaction);
         }
         return found;
+    }
+
+    /// <summary>As a rule it is, for the plan is a walk of the primary key, and to see that costs less than to sort.</summary>
+    static bool IsInOrder(List<TpqMessage> found)
+    {
+        for (int i = 1; i < found.Count; i++)
+        {
+            if (found[i - 1].Id > found[i].Id)
+                return false;
+        }
+        return true;
     }
 
     /// <summary>Tells the head how the scan ended. It was not made if a known id was free.</summary>
