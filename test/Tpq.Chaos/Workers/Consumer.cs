@@ -13,7 +13,8 @@ sealed class Consumer(TpqClient client, Job job)
         Backoff = TimeSpan.FromMilliseconds(100),
         MaxBackoff = TimeSpan.FromSeconds(2),
         MaxAttempts = job.Queue == Names.OrderQueue ? int.MaxValue : 5,
-        HandlerTimeout = TimeSpan.FromSeconds(5),
+        // A handler that is cut short is a failure, and its message comes again later than the next one.
+        HandlerTimeout = job.Queue == Names.OrderQueue ? Timeout.InfiniteTimeSpan : TimeSpan.FromSeconds(5),
         LeaseDuration = TimeSpan.FromSeconds(2),
         Grace = TimeSpan.FromSeconds(5),
     };
