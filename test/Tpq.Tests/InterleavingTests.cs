@@ -1,4 +1,5 @@
 using Npgsql;
+using Tpq.Internal;
 using Tpq.Tests.Fixtures;
 
 namespace Tpq.Tests;
@@ -6,6 +7,8 @@ namespace Tpq.Tests;
 /// <summary>Two sessions, step by step.</summary>
 public sealed class InterleavingTests(Server server) : DatabaseTest(server)
 {
+    Sql Sql => Client.State("orders").Sql;
+
     [Fact]
     public async Task TwoTakers_GetTheFirstTwo_AndAThirdNothing()
     {
@@ -95,8 +98,24 @@ public sealed class InterleavingTests(Server server) : DatabaseTest(server)
         await ExecuteAsync(holder, $"INSERT INTO tpq_orders (id, data) SELECT id, '0' FROM unnest('{{{ids}}}'::bigint[]) id");
         await ExecuteAsync(holder, $"BEGIN; SELECT FROM tpq_orders WHERE id = ANY ('{{{held}}}') FOR UPDATE");
         // Whoever waits for a row of the holder's fails.
-        await ExecuteAsync(taker, $"SET lock_timeout = '5s'; PREPARE take_many (bigint, int) AS {Client.State("orders").Sql.TakeMany.For(3)}");
-        Assert.Equal(taken, string.Join(", ", (await TakeAsync(taker)).Select(f => f.Id)));
+        await ExecuteAsync(taker,
+            $"""
+            SET lock_timeout = '5s';
+            PREPARE take_many (bigint, int) AS {Sql.TakeMany.For(3)};
+            PREPARE take_many_carefully (bigint, int, bigint[]) AS {Sql.TakeManyCarefully.For(3)};
+            PREPARE lease (bigint, int, bigint[], interval, uuid) AS {Sql.Lease.For(3)};
+            """);
+        string[] takes =
+        [
+            "take_many (1, 3)", "take_many_carefully (1, 3, '{}')", $"take_many_carefully (1, 3, '{{{ids}}}')",
+            $"lease (1, 3, '{{}}', '1 minute', '{Guid.Empty}')", $"lease (1, 3, '{{{ids}}}', '1 minute', '{Guid.Empty}')",
+        ];
+        foreach (string take in takes)
+        {
+            await ExecuteAsync(taker, "BEGIN");
+            Assert.Equal($"{take}: {taken}", $"{take}: {string.Join(", ", (await TakeAsync(taker, take)).Select(f => f.Id))}");
+            await ExecuteAsync(taker, "ROLLBACK");
+        }
     }
 
     /// <summary>An UPDATE that commits between a take's look and its lock: the row is taken, as it is then.</summary>
@@ -116,9 +135,9 @@ public sealed class InterleavingTests(Server server) : DatabaseTest(server)
             SELECT pg_advisory_lock(hashtext(current_schema));
             """);
         // The scan waits at its first row, and has not come to the second.
-        string take = Client.State("orders").Sql.TakeMany.For(3).Replace("q.id > $1", "q.id > $1 AND pass(q.id)", StringComparison.Ordinal);
+        string take = Sql.TakeMany.For(3).Replace("q.id > $1", "q.id > $1 AND pass(q.id)", StringComparison.Ordinal);
         await ExecuteAsync(taker, $"PREPARE take_many (bigint, int) AS {take}");
-        Task<List<(long Id, string Json)>> found = TakeAsync(taker);
+        Task<List<(long Id, string Json)>> found = TakeAsync(taker, "take_many (1, 3)");
         await EventuallyAsync(() => ScalarAsync<bool>($"SELECT wait_event = 'advisory' FROM pg_stat_activity WHERE pid = {taker.ProcessID}"), "the scan waits");
         await ExecuteAsync(updater, "UPDATE tpq_orders SET data = '\"new\"' WHERE id = 3");
         await ExecuteAsync(updater, "SELECT pg_advisory_unlock(hashtext(current_schema))");
@@ -150,10 +169,10 @@ public sealed class InterleavingTests(Server server) : DatabaseTest(server)
     }
 
     /// <summary>Runs a take of three that was prepared, in the order of the ids.</summary>
-    static async Task<List<(long Id, string Json)>> TakeAsync(NpgsqlConnection connection)
+    static async Task<List<(long Id, string Json)>> TakeAsync(NpgsqlConnection connection, string statement)
     {
         var found = new List<(long Id, string Json)>();
-        await using var take = new NpgsqlCommand("EXECUTE take_many (1, 3)", connection);
+        await using var take = new NpgsqlCommand($"EXECUTE {statement}", connection);
         await using NpgsqlDataReader reader = await take.ExecuteReaderAsync(Token);
         while (await reader.ReadAsync(Token))
             found.Add((reader.GetInt64(0), reader.GetString(1)));

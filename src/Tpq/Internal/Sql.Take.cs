@@ -19,20 +19,8 @@ sealed partial class Sql
     public string Take => field ??= $"DELETE FROM {_table} WHERE id = ({Scan("$1", "1")}) RETURNING *";
 
     /// <summary>Locks and index as <see cref="Take"/>, for at most $2 rows.</summary>
-    /// <remarks>
-    /// To find each row again by its id costs as much as to lock it. So the delete walks the primary key, which the scan has just walked, from the first id to the
-    /// last. Where these are as far apart as there are ids, every row between them is one that was locked. Else there are gaps, or rows that others have, and
-    /// each id is looked up in a hash table, which PostgreSQL makes for IN and not for ANY; what is not in it is neither locked nor waited for.
-    /// </remarks>
     public LimitedSql TakeMany => field ??= new("$2", limit =>
-        $"""
-        WITH picked AS MATERIALIZED (SELECT ARRAY({Scan("$1", limit)}) AS ids)
-        DELETE FROM {_table}
-        WHERE id BETWEEN (SELECT ids[1] FROM picked) AND (SELECT ids[pg_catalog.cardinality(ids)] FROM picked)
-          AND ((SELECT ids[pg_catalog.cardinality(ids)] = ids[1] + (pg_catalog.cardinality(ids) - 1) FROM picked)
-               OR id IN (SELECT pg_catalog.unnest((SELECT ids FROM picked))))
-        RETURNING *
-        """);
+        $"WITH picked AS MATERIALIZED (SELECT ARRAY({Scan("$1", limit)}) AS ids) DELETE FROM {_table} WHERE {IsPicked} RETURNING *");
 
     /// <summary>
     /// As <see cref="Take"/>, but tries the ids $2 first, scans only where none of them could be locked, and tells whether it is a suspect: see
@@ -51,7 +39,19 @@ sealed partial class Sql
     /// <summary>Which of the ids $1 the snapshot shows, in hand or not. Locks: no row. Index: the primary key.</summary>
     public string StillThere => field ??= $"SELECT id FROM {_table} WHERE id = ANY ($1)";
 
-    const string IsPicked = "id = ANY ((SELECT ids FROM picked)::bigint[])";
+    /// <summary>The rows whose ids are in the array of <c>picked</c>, which is in order.</summary>
+    /// <remarks>
+    /// To find each row again by its id costs as much as to lock it, and more where the planner takes an index of many pages for one of few entries. So the
+    /// primary key, which the scan has just walked, is walked from the first id to the last. Where these are as far apart as there are ids, every row between them is one that was locked.
+    /// Else there are gaps, or rows that others have, and each id is looked up in a hash table, which PostgreSQL makes for IN and not for ANY; what is not in it is neither locked nor waited
+    /// for. Known ids may lie far apart, and what lies between them is walked; but only between those that were locked, and so are not known any longer.
+    /// </remarks>
+    const string IsPicked =
+        """
+        id BETWEEN (SELECT ids[1] FROM picked) AND (SELECT ids[pg_catalog.cardinality(ids)] FROM picked)
+          AND ((SELECT ids[pg_catalog.cardinality(ids)] = ids[1] + (pg_catalog.cardinality(ids) - 1) FROM picked)
+               OR id IN (SELECT pg_catalog.unnest((SELECT ids FROM picked))))
+        """;
 
     /// <summary>Null where there are no suspects at all.</summary>
     const string IsSuspect = $"id = ANY ((SELECT suspects FROM picked)::bigint[]) AS {MessageColumns.Suspect}";
