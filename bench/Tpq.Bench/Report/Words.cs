@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Tpq.Bench.Report;
 
-/// <summary>Numbers as the page shows them.</summary>
+/// <summary>Numbers, and what they count, as the page shows them.</summary>
 static class Words
 {
     public const string Dash = "–";
@@ -23,4 +23,6 @@ static class Words
         1 => Number(values[0]),
         _ => $"{Number(Statistics.Median(values))} ({Number(values.Min())}–{Number(values.Max())})",
     };
+
+    public static string Consumers(int count) => count == 1 ? "1 consumer" : $"{count} consumers";
 }

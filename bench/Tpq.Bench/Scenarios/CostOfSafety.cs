@@ -24,10 +24,10 @@ sealed class CostOfSafety(Conditions conditions) : Scenario(conditions)
         + $"one and completed in the transaction of the row; leased {Many} at a time and completed so; and {Many} leased and completed together, and held together, with {Many} rows. Messages a second.";
 
     public override IReadOnlyList<Table> Tables { get; } =
-        [new("Messages a second", [.. Clients.Select(n => Report.Column.Of(Column(n)))], Bare, Held)];
+        [new("Messages a second", [.. Clients.Select(n => Column.Of(Words.Consumers(n)))], Bare, Held)];
 
     public override IReadOnlyList<Chart> Charts { get; } =
-        [new("safety", "What retries, marks and leases cost", "messages a second", [.. Clients.Select(Column)])];
+        [new("safety", "What retries, marks and leases cost", "messages a second", [.. Clients.Select(Words.Consumers)])];
 
     public override async Task RunAsync(ScenarioRun run, CancellationToken cancellationToken)
     {
@@ -55,11 +55,11 @@ sealed class CostOfSafety(Conditions conditions) : Scenario(conditions)
                 foreach (int i in Enumerable.Range(0, variants.Length))
                 {
                     (string name, Func<TpqQueue, int, Task<double>> rateAsync) = variants[(i + round) % variants.Length];
-                    run.Begin($"{name}, {Column(clients)}, round {round + 1}");
+                    run.Begin($"{name}, {Words.Consumers(clients)}, round {round + 1}");
                     // Under a new name, so that nothing that the client remembers of the former queue is about this one.
                     TpqQueue queue = client.Queue(string.Create(CultureInfo.InvariantCulture, $"{Name}{number++}"));
                     await FillAsync(database, queue, cancellationToken);
-                    run.Record(new Value(Column(clients), await rateAsync(queue, clients)), name, round);
+                    run.Record(new Value(Words.Consumers(clients), await rateAsync(queue, clients)), name, round);
                     await queue.DropAsync(cancellationToken);
                     run.End();
                 }
@@ -145,6 +145,4 @@ sealed class CostOfSafety(Conditions conditions) : Scenario(conditions)
     }
 
     static string TableOf(TpqQueue queue) => $"tpq_{queue.Name}";
-
-    static string Column(int clients) => clients == 1 ? "1 consumer" : $"{clients} consumers";
 }

@@ -155,7 +155,7 @@ sealed class CostOfTelemetry(Conditions conditions) : Scenario(conditions)
 
     static string Put(int producers) => producers == 1 ? "put, 1 producer" : $"put, {producers} producers";
 
-    static string Consume(int consumers) => consumers == 1 ? "consume, 1 consumer" : $"consume, {consumers} consumers";
+    static string Consume(int consumers) => $"consume, {Words.Consumers(consumers)}";
 
     static string Processor(string load) => $"{load}, processor";
 

@@ -18,16 +18,16 @@ sealed class SingleGet(Conditions conditions) : SystemScenario(conditions)
 
     public override IReadOnlyList<Table> Tables =>
     [
-        new("Messages a second", [.. Conditions.Workers.Select(n => Column.Of(Name(n)))], FloorSystem.SystemName, TextbookSystem.SystemName),
-        new("Messages a second, in batches", [.. Conditions.Workers.Select(n => new Column(Name(n), InBatches(n)))]),
+        new("Messages a second", [.. Conditions.Workers.Select(n => Column.Of(Words.Consumers(n)))], FloorSystem.SystemName, TextbookSystem.SystemName),
+        new("Messages a second, in batches", [.. Conditions.Workers.Select(n => new Column(Words.Consumers(n), InBatches(n)))]),
     ];
 
     public override IReadOnlyList<Chart> Charts =>
-        [new("get", "Single get, with one row written", "messages a second", [.. Conditions.Workers.Select(Name)])];
+        [new("get", "Single get, with one row written", "messages a second", [.. Conditions.Workers.Select(Words.Consumers)])];
 
     protected override IReadOnlyList<Case> Cases => [.. Conditions.Workers.Select(Singly), .. Conditions.Workers.Select(ManyAtATime)];
 
-    Case Singly(int consumers) => Case.Of(Name(consumers), async (system, cancellationToken) =>
+    Case Singly(int consumers) => Case.Of(Words.Consumers(consumers), async (system, cancellationToken) =>
     {
         if (!system.TakesSingly)
             throw new NotPossibleException($"{system.Name} gives out whole batches only");
@@ -41,7 +41,5 @@ sealed class SingleGet(Conditions conditions) : SystemScenario(conditions)
         return (await new Gets(system, system.WorkInBatchesAsync).WatchAsync(consumers, Conditions.WindowOfBatches, backlog, level: false, cancellationToken)).Rate;
     });
 
-    static string Name(int consumers) => consumers == 1 ? "1 consumer" : $"{consumers} consumers";
-
-    static string InBatches(int consumers) => $"{Name(consumers)}, in batches";
+    static string InBatches(int consumers) => $"{Words.Consumers(consumers)}, in batches";
 }

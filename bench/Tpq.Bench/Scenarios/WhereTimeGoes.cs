@@ -27,12 +27,9 @@ sealed class WhereTimeGoes(Conditions conditions) : SystemScenario(conditions)
 
     public override IReadOnlyList<Chart> Charts { get; } = [];
 
-    protected override IReadOnlyList<Case> Cases => [Of(Put, ProfilePutAsync), .. Consumers.Select(Get), .. Consumers.Select(GetInBatches)];
+    protected override IReadOnlyList<Case> Cases => [Of(Put, ProfilePutAsync), .. Conditions.Workers.Select(Get), .. Conditions.Workers.Select(GetInBatches)];
 
-    /// <summary>One alone waits for the disk most of the time, as one producer does.</summary>
-    IEnumerable<int> Consumers => Conditions.Workers.Where(static n => n > 1);
-
-    Case Get(int consumers) => Of($"Get, {consumers} consumers", async (system, cancellationToken) =>
+    Case Get(int consumers) => Of($"Get, {Words.Consumers(consumers)}", async (system, cancellationToken) =>
     {
         if (!system.TakesSingly)
             throw new NotPossibleException($"{system.Name} gives out whole batches only");
@@ -40,7 +37,7 @@ sealed class WhereTimeGoes(Conditions conditions) : SystemScenario(conditions)
         return await ProfileGetAsync(system, Conditions.Window, stop => system.WorkAsync(consumers, system.NewHandler(Work.WriteRow), stop), cancellationToken);
     });
 
-    Case GetInBatches(int consumers) => Of($"Get in batches, {consumers} consumers", async (system, cancellationToken) =>
+    Case GetInBatches(int consumers) => Of($"Get in batches, {Words.Consumers(consumers)}", async (system, cancellationToken) =>
     {
         await Backlogs.FillForBatchesAsync(system, Conditions.WindowOfBatches, cancellationToken);
         return await ProfileGetAsync(system, Conditions.WindowOfBatches, stop => system.WorkInBatchesAsync(consumers, system.NewHandler(Work.WriteRow), stop), cancellationToken);

@@ -21,8 +21,8 @@ static class IdleProcess
     /// <summary>And at the latest after so many seconds: some are never calm.</summary>
     const int MostSeconds = 30;
 
-    /// <summary>The looks by the clock of those that look every ten seconds are compiled just in time as well.</summary>
-    const int LeastSeconds = 12;
+    /// <summary>The first looks by the clock of those that look every ten seconds, once all have begun to wait, are compiled just in time as well.</summary>
+    const int LeastSeconds = 16;
 
     public static async Task<IdleCost> MeasureAsync(QueueSystem system, int queues, TimeSpan time, CancellationToken cancellationToken)
     {
