@@ -16,8 +16,11 @@ sealed record Conditions(bool Quick, int Rounds, TimeSpan Length)
         ? new Conditions(true, rounds ?? 1, TimeSpan.FromSeconds(seconds ?? 0.5))
         : new Conditions(false, rounds ?? DefaultRounds, TimeSpan.FromSeconds(seconds ?? DefaultSeconds));
 
-    /// <summary>For throughput.</summary>
-    public Window Window => new(TimeSpan.FromSeconds(Quick ? 0.2 : 1), Length);
+    /// <summary>
+    /// For throughput. The warm-up is as long as 32 consumers take to connect and to have their statements planned: the first message begins it, and pgbench, which is
+    /// the floor, has connected before it begins to count.
+    /// </summary>
+    public Window Window => new(TimeSpan.FromSeconds(Quick ? 0.2 : 2), Length);
 
     /// <summary>For throughput in batches: what many consumers have in hand at its begin and at its end has to be little beside what they finish in it.</summary>
     public Window WindowOfBatches => Window with { Length = Length * LongerForBatches };

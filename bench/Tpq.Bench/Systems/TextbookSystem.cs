@@ -130,17 +130,18 @@ sealed class TextbookSystem : InProcessSystem
         return true;
     }
 
+    /// <summary>A batch is read whole before it is handled, as by the others: while a reader is open, its connection runs no other statement.</summary>
     static async Task<long> TakeAsync(NpgsqlConnection connection, int max)
     {
         await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
         await using var take = new NpgsqlCommand(max == 1 ? Take : TakeMany, connection, transaction);
         if (max > 1)
             take.Parameters.Add(new NpgsqlParameter<int> { TypedValue = max });
-        long count = 0;
+        var batch = new List<(long Id, string Payload)>(max);
         await using (NpgsqlDataReader reader = await take.ExecuteReaderAsync())
             while (await reader.ReadAsync())
-                (_, _, count) = (reader.GetInt64(0), reader.GetString(1), count + 1);
+                batch.Add((reader.GetInt64(0), reader.GetString(1)));
         await transaction.CommitAsync();
-        return count;
+        return batch.Count;
     }
 }
