@@ -9,7 +9,7 @@ namespace Tpq.Bench.Scenarios;
 sealed class WaitingConsumers(Conditions conditions) : SystemScenario(conditions)
 {
     const int Producers = 8;
-    const int LongerWarmup = 4;
+    const int LongerWarmup = 2;
     static readonly int[] Consumers = [0, 1, 50];
 
     public override char Letter => 'g';
@@ -18,7 +18,7 @@ sealed class WaitingConsumers(Conditions conditions) : SystemScenario(conditions
 
     public override string Text =>
         $"As (a) with {Producers} producers, while consumers of the same queue wait for the messages and take them, with no work to do. Only the puts are counted. "
-        + $"The warm-up is {LongerWarmup} times as long, for the consumers have their connections to open.";
+        + $"The warm-up is {Window.Warmup.TotalSeconds} s, for the consumers have their connections to open.";
 
     public override IReadOnlyList<Table> Tables { get; } =
     [
