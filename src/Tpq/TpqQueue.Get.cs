@@ -53,6 +53,7 @@ public sealed partial class TpqQueue
     /// <param name="cancellationToken">
     /// Stops it: no further message is taken, those in hand are finished within the grace or given back, and the call returns normally.
     /// </param>
+    /// <remarks>One connection is held for each batch in hand. The commit of a batch takes the next one along, in the same round trip and on the same connection.</remarks>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="max"/> is less than 1.</exception>
     /// <exception cref="TpqQueueNotFoundException">There is no such queue.</exception>
     /// <exception cref="PostgresException">The server refused to give a message: a missing privilege, say.</exception>
@@ -147,9 +148,9 @@ public sealed partial class TpqQueue
             while (true)
             {
                 long asked = Stopwatch.GetTimestamp();
-                delivery = await NextAsync(delivery, waiter, cancellationToken).ConfigureAwait(false);
+                delivery = await NextAsync(delivery?.Held, waiter, cancellationToken).ConfigureAwait(false);
                 Operation.Received(_state, "get", Math.Max(asked, waiter.LookBegan), delivery.Message);
-                delivery.Held.TakesNext = true;
+                delivery.Held.TakesNext = 1;
                 yield return delivery;
                 if (!delivery.HasEnded)
                     throw new InvalidOperationException(
@@ -158,7 +159,8 @@ public sealed partial class TpqQueue
         }
         finally
         {
-            await GiveBackAsync(delivery).ConfigureAwait(false);
+            if (delivery is not null)
+                await delivery.Held.GiveBackAsync().ConfigureAwait(false);
         }
     }
 
@@ -169,41 +171,51 @@ public sealed partial class TpqQueue
 
     /// <summary>The message that was taken together with the commit of the one before; where there is none, the next one that comes.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    internal async ValueTask<TpqDelivery> NextAsync(TpqDelivery? previous, Waiter waiter, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        Client.ThrowIfDisposed();
-        if (previous?.Held.Successor is { } pending)
-        {
-            if (await pending.EndAsync().ConfigureAwait(false) is var (held, message))
-            {
-                waiter.Looked(message.Id);
-                Client.Logger.Read(message.Id, Name);
-                return new TpqDelivery(held, message);
-            }
-            if (pending.WasEmpty)
-                waiter.Looked(found: null);
-        }
-        return (await NextAsync(waiter, Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false))!;
-    }
-
-    /// <summary>Gives back what a sequential consumer still has in hand, the message that came with the last commit included.</summary>
-    internal static async Task GiveBackAsync(TpqDelivery? last)
-    {
-        if (last is null)
-            return;
-        await last.DisposeAsync().ConfigureAwait(false);
-        if (last.Held.Successor is { } pending)
-            await pending.DisposeAsync().ConfigureAwait(false);
-    }
+    internal async ValueTask<TpqDelivery> NextAsync(OwnTransaction? previous, Waiter waiter, CancellationToken cancellationToken) =>
+        await ContinueAsync(previous, waiter, cancellationToken).ConfigureAwait(false) is var (held, messages)
+            ? new TpqDelivery(held, messages[0])
+            : (await NextAsync(waiter, Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false))!;
 
     /// <summary>One look for who takes from several queues.</summary>
     internal Task<TpqDelivery?> LookAsync(Waiter waiter, CancellationToken cancellationToken) => TranslatedAsync(() => waiter.LookAsync(
         (isLast, token) => TakeAsync(1, static (held, messages) => new TpqDelivery(held, messages[0]), toTheEnd: isLast, token),
         static delivery => delivery.Message.Id, cancellationToken));
 
+    /// <summary>As <see cref="NextAsync(OwnTransaction, Waiter, CancellationToken)"/>, of batches.</summary>
+    internal async Task<TpqBatch> NextBatchAsync(OwnTransaction? previous, Waiter waiter, int max, CancellationToken cancellationToken) =>
+        await ContinueAsync(previous, waiter, cancellationToken).ConfigureAwait(false) is var (held, messages)
+            ? new TpqBatch(held, messages)
+            : (await NextBatchAsync(waiter, max, Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false))!;
+
     internal Task<TpqBatch?> NextBatchAsync(Waiter waiter, int max, TimeSpan wait, CancellationToken cancellationToken) => TranslatedAsync(() => waiter.WaitAsync(
         (isLast, token) => TakeAsync(max, static (held, messages) => new TpqBatch(held, messages), toTheEnd: isLast, token), static batch => batch[0].Id, wait, survive: true, cancellationToken));
+
+    /// <summary>What the commit of the one before has taken along; null if that was nothing, or the queue has been paused since.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    async ValueTask<(OwnTransaction Held, List<TpqMessage> Messages)?> ContinueAsync(OwnTransaction? previous, Waiter waiter, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        Client.ThrowIfDisposed();
+        if (previous?.Successor is not { } pending)
+            return null;
+        if (waiter.IsPaused)
+        {
+            await pending.DisposeAsync().ConfigureAwait(false);
+            return null;
+        }
+        (OwnTransaction Held, List<TpqMessage> Messages)? taken = await pending.EndAsync().ConfigureAwait(false);
+        if (taken is var (_, messages))
+        {
+            waiter.Looked(messages[0].Id);
+            foreach (TpqMessage message in messages)
+                Client.Logger.Read(message.Id, Name);
+        }
+        else if (pending.WasEmpty)
+        {
+            waiter.Looked(found: null);
+        }
+        return taken;
+    }
 
     /// <summary>One look, in a transaction of its own, which is the result's if something was taken.</summary>
     async Task<T?> TakeAsync<T>(int max, Func<OwnTransaction, List<TpqMessage>, T> inHand, bool toTheEnd, CancellationToken cancellationToken)

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Testing;
+using Npgsql;
 using Tpq.Tests.Fixtures;
 
 namespace Tpq.Tests;
@@ -40,6 +41,52 @@ public sealed class ConsumeBatchesTests(Server server) : DatabaseTest(server)
         await using TpqDelivery dead = (await Client.Queue("orders_dead").GetAsync(cancellationToken: Token))!;
         Assert.Equal(("2", "2", "System.IO.InvalidDataException: rotten"), (dead.Message.Json, dead.Message.Headers["tpq-attempts"], dead.Message.Headers["tpq-error"]));
         Assert.Equal([1213, 1202, 1205], _logs.GetSnapshot().Where(r => r.Level >= LogLevel.Warning).Select(r => r.Id.Id).Distinct());
+    }
+
+    /// <summary>The second batch came along with the first one's commit, on its connection and behind a savepoint set with it.</summary>
+    [Fact]
+    public async Task ABatchThatCameAlong_IsUndoneByItself_WhenItFails()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await ExecuteAsync($"CREATE TABLE \"{Schema}\".ledger (seen text)");
+        await queue.PutManyAsync(["1", "2", "3", "4", "5", "6"], Token);
+        bool hasFailed = false;
+        await ConsumeAsync(queue, 3, async batch =>
+        {
+            await WriteAsync(batch);
+            if (batch.Any(m => m.Json == "5") && !hasFailed)
+            {
+                hasFailed = true;
+                throw new InvalidDataException("not now");
+            }
+        }, async () => await queue.CountAsync(Token) == 0);
+        Assert.Equal(["1-3", "4-6", "4-4", "5-5", "6-6"], _seen);
+        Assert.Equal("1,2,3,4,5,6", await ScalarAsync<string>("SELECT string_agg(seen, ',' ORDER BY seen) FROM ledger"));
+    }
+
+    [Fact]
+    public async Task WhatTheLastCommitTookAlong_IsGivenBack_WhenTheConsumerIsStopped()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutManyAsync(["1", "2", "3", "4"], Token);
+        await using NpgsqlConnection locking = await OpenAsync();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        Task locked = Task.CompletedTask;
+        Task consume = queue.ConsumeBatchesAsync(2, async (batch, _) =>
+        {
+            // It waits for the batch in hand, and the take of the next one waits behind it.
+            locked = ExecuteAsync(locking, "BEGIN; LOCK TABLE tpq_orders IN ACCESS EXCLUSIVE MODE");
+            await EventuallyAsync(
+                () => ScalarAsync<bool>("SELECT EXISTS (SELECT FROM pg_locks WHERE relation = 'tpq_orders'::regclass AND NOT granted)"), "the lock is waited for");
+            Note(batch);
+        }, null, stop.Token);
+        await EventuallyAsync(() => Task.FromResult(locked.IsCompletedSuccessfully && _seen.Count == 1), "the first batch is committed");
+        await stop.CancelAsync();
+        await ExecuteAsync(locking, "COMMIT");
+        await consume;
+        Assert.Equal(["1-2"], _seen);
+        Assert.All(await queue.PeekAsync(10, cancellationToken: Token), static waiting => Assert.False(waiting.Taken));
+        Assert.Equal(["3", "4"], await DrainAsync(queue));
     }
 
     [Fact]

@@ -56,6 +56,26 @@ public sealed class ConsumeTests(Server server) : DatabaseTest(server)
         Assert.Equal(0, await queue.CountAsync(Token));
     }
 
+    /// <summary>It may go on for long, and must not keep the next message from others meanwhile: not even where it was itself taken along.</summary>
+    [Fact]
+    public async Task AHandlerThatCommitsItself_TakesNoMessageAlong()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutManyAsync(["1", "2", "3"], Token);
+        using var stop = new CancellationTokenSource();
+        string? free = null;
+        await queue.ConsumeAsync(async (delivery, _) =>
+        {
+            if (delivery.Message.Json != "2")
+                return;
+            await delivery.CommitAsync(Token);
+            await using TpqDelivery? next = await Client.Queue("orders").GetAsync(cancellationToken: Token);
+            free = next?.Message.Json;
+            await stop.CancelAsync();
+        }, null, stop.Token);
+        Assert.Equal("3", free);
+    }
+
     [Fact]
     public async Task Consume_ReturnsNormally_WhenItIsStoppedWhileItWaits()
     {

@@ -45,6 +45,27 @@ public sealed class OwnConnectionTests(Server server) : DatabaseTest(server)
         Assert.Equal(isLent, await ScalarAsync<long>("SELECT count(DISTINCT pid) FROM sessions") > 1);
     }
 
+    /// <summary>Each batch's handler has had the connection, and the next batch's is not another one's.</summary>
+    [Fact]
+    public async Task AConsumerOfBatches_GoesOnWithItsConnection()
+    {
+        await using TpqClient client = NewClient(time: _time);
+        TpqQueue queue = await NewQueueThatNotesSessionsAsync(client);
+        await queue.PutManyAsync(Enumerable.Range(1, 12).Select(n => $"{n}"), Token);
+        await ExecuteAsync($"TRUNCATE \"{Schema}\".sessions");
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        var seen = new List<string>();
+        await queue.ConsumeBatchesAsync(4, async (batch, _) =>
+        {
+            Assert.Equal(1, await ScalarAsync<int>(batch.Connection, "SELECT 1"));
+            seen.Add($"{batch[0].Json}-{batch[^1].Json}");
+            if (seen.Count == 3)
+                await stop.CancelAsync();
+        }, null, stop.Token);
+        Assert.Equal(["1-4", "5-8", "9-12"], seen);
+        Assert.Equal((12, 1), (await ScalarAsync<long>("SELECT count(*) FROM sessions"), await ScalarAsync<long>("SELECT count(DISTINCT pid) FROM sessions")));
+    }
+
     [Fact]
     public async Task AnUnusedConnection_GoesBack()
     {

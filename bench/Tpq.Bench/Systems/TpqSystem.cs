@@ -33,7 +33,7 @@ sealed class TpqSystem : InProcessSystem
     [
         "queue created with `notify: auto`, the default",
         "put: `PutAsync(string)`; bulk put: `PutManyAsync(IEnumerable<string>)`",
-        "get: `ConsumeAsync`, one call for each consumer, whose handler inserts through the delivery's connection and transaction; batches: `GetManyAsync(500)`, a handler for each message, `CommitAsync`; single, without a handler: `ReadAllAsync` and `CommitAsync`",
+        "get: `ConsumeAsync`, one call for each consumer, whose handler inserts through the delivery's connection and transaction; batches: `ConsumeBatchesAsync(500)`, likewise, with a row inserted for each message by itself; in bulk: `GetManyAsync` and `CommitAsync`; single, without a handler: `ReadAllAsync` and `CommitAsync`",
         "Npgsql: `Minimum Pool Size=4;Maximum Pool Size=150;Max Auto Prepare=32;No Reset On Close=true`",
     ];
 
@@ -75,7 +75,11 @@ sealed class TpqSystem : InProcessSystem
     public override bool WorksInBatches => true;
 
     public override Task WorkInBatchesAsync(int consumers, Handler handler, CancellationToken stop) =>
-        Task.WhenAll(Enumerable.Range(0, consumers).Select(_ => Task.Run(() => ConsumeBatchesAsync(handler, stop), CancellationToken.None)));
+        Task.WhenAll(Enumerable.Range(0, consumers).Select(_ => _queue.ConsumeBatchesAsync(BatchSize, async (batch, _) =>
+        {
+            foreach (TpqMessage message in batch)
+                await handler.HandleAsync(message.Id, () => message.Json, batch.Connection, batch.Transaction);
+        }, cancellationToken: stop)));
 
     /// <summary>The queue with this number of those at which the idle process waits.</summary>
     public static string IdleQueue(int number) => string.Create(CultureInfo.InvariantCulture, $"idle{number}");
@@ -121,24 +125,6 @@ sealed class TpqSystem : InProcessSystem
             return 0;
         await batch.CommitAsync();
         return batch.Count;
-    }
-
-    async Task ConsumeBatchesAsync(Handler handler, CancellationToken stop)
-    {
-        try
-        {
-            while (true)
-            {
-                await using TpqBatch batch = (await _queue.GetManyAsync(BatchSize, Timeout.InfiniteTimeSpan, stop))!;
-                foreach (TpqMessage message in batch)
-                    await handler.HandleAsync(message.Id, () => message.Json, batch.Connection, batch.Transaction);
-                await batch.CommitAsync(CancellationToken.None);
-            }
-        }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
-        {
-            // Stopped while it waited.
-        }
     }
 
     static string ConnectionString(Database database)

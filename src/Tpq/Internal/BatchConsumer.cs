@@ -19,23 +19,33 @@ sealed class BatchConsumer(TpqQueue queue, int max, Func<TpqBatch, CancellationT
         using var waiter = new Waiter(_client, queue.State, obeysPause: true);
         using var clock = new HandlerClock(_client, options.HandlerTimeout, graceIsOver);
         using var singles = new Consumer(_client, [queue], (delivery, token) => handler(new TpqBatch(delivery.Held, [delivery.Message]), token), options, takesNext: false);
-        while (!stop.IsCancellationRequested)
+        OwnTransaction? last = null;
+        try
         {
-            if (_singly > 0)
+            while (!stop.IsCancellationRequested)
             {
-                _singly--;
-                await singles.StepAsync(clock, stop).ConfigureAwait(false);
-                continue;
+                if (_singly > 0)
+                {
+                    _singly--;
+                    await singles.StepAsync(clock, stop).ConfigureAwait(false);
+                    continue;
+                }
+                TpqBatch batch = await queue.NextBatchAsync(last, waiter, max, stop).ConfigureAwait(false);
+                last = batch.Held;
+                if (batch.Count == 1)
+                {
+                    await singles.HandleAsync(new TpqDelivery(batch.Held, batch[0]), clock, stop).ConfigureAwait(false);
+                    continue;
+                }
+                await using (batch.ConfigureAwait(false))
+                    await HandleAsync(batch, clock, stop).ConfigureAwait(false);
+                await _failures.PauseAsync(stop).ConfigureAwait(false);
             }
-            TpqBatch batch = (await queue.NextBatchAsync(waiter, max, Timeout.InfiniteTimeSpan, stop).ConfigureAwait(false))!;
-            if (batch.Count == 1)
-            {
-                await singles.HandleAsync(new TpqDelivery(batch.Held, batch[0]), clock, stop).ConfigureAwait(false);
-                continue;
-            }
-            await using (batch.ConfigureAwait(false))
-                await HandleAsync(batch, clock, stop).ConfigureAwait(false);
-            await _failures.PauseAsync(stop).ConfigureAwait(false);
+        }
+        finally
+        {
+            if (last is not null)
+                await last.GiveBackAsync().ConfigureAwait(false);
         }
     }
 
@@ -52,7 +62,10 @@ sealed class BatchConsumer(TpqQueue queue, int max, Func<TpqBatch, CancellationT
             await handler(batch, clock.Start()).ConfigureAwait(false);
             clock.Stop();
             if (!batch.Held.HasEnded)
+            {
+                batch.Held.TakesNext = !stop.IsCancellationRequested && !queue.State.Later.IsPaused ? max : 0;
                 await batch.CommitAsync(CancellationToken.None).ConfigureAwait(false);
+            }
             else if (!batch.Held.IsSettled && await queue.State.IsThereAsync(_client, batch[0].Id).ConfigureAwait(false))
             {
                 _failures.GaveBack(queue.Name, batch[0].Id);

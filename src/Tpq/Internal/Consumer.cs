@@ -21,7 +21,8 @@ sealed class Consumer(
         }
         finally
         {
-            await TpqQueue.GiveBackAsync(_delivery).ConfigureAwait(false);
+            if (_delivery is not null)
+                await _delivery.Held.GiveBackAsync().ConfigureAwait(false);
         }
     }
 
@@ -29,7 +30,7 @@ sealed class Consumer(
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask StepAsync(HandlerClock clock, CancellationToken stop)
     {
-        _delivery = await _intake.NextAsync(_delivery, stop).ConfigureAwait(false);
+        _delivery = await _intake.NextAsync(_delivery?.Held, stop).ConfigureAwait(false);
         await HandleTakenAsync(clock, stop).ConfigureAwait(false);
     }
 
@@ -85,7 +86,7 @@ sealed class Consumer(
             if (!delivery.HasEnded)
             {
                 // Not where the handler commits by itself: it may go on for long, and the next message with it.
-                delivery.Held.TakesNext = takesNext && queues.Count == 1 && !stop.IsCancellationRequested && !delivery.Held.Queue.Later.IsPaused;
+                delivery.Held.TakesNext = takesNext && queues.Count == 1 && !stop.IsCancellationRequested && !delivery.Held.Queue.Later.IsPaused ? 1 : 0;
                 await delivery.CommitAsync(CancellationToken.None).ConfigureAwait(false);
             }
             // A handler may end its delivery itself, and in more ways than by a commit; the queue knows which it was.

@@ -8,17 +8,9 @@ sealed class Intake(TpqClient client, IReadOnlyList<TpqQueue> queues) : IDisposa
 
     readonly Waiter[] _waiters = [.. queues.Select(queue => new Waiter(client, queue.State, obeysPause: true))];
 
-    public async ValueTask<TpqDelivery> NextAsync(TpqDelivery? previous, CancellationToken stop)
-    {
-        if (previous is not null && previous.Held.Queue.Later.IsPaused)
-        {
-            await TpqQueue.GiveBackAsync(previous).ConfigureAwait(false);
-            previous = null;
-        }
-        return queues.Count == 1
-            ? await queues[0].NextAsync(previous, _waiters[0], stop).ConfigureAwait(false)
-            : await FirstAsync(stop).ConfigureAwait(false);
-    }
+    public async ValueTask<TpqDelivery> NextAsync(OwnTransaction? previous, CancellationToken stop) => queues.Count == 1
+        ? await queues[0].NextAsync(previous, _waiters[0], stop).ConfigureAwait(false)
+        : await FirstAsync(stop).ConfigureAwait(false);
 
     public void Dispose()
     {

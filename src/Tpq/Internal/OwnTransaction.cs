@@ -64,8 +64,8 @@ sealed class OwnTransaction : IAsyncDisposable
     /// <summary>Whether there is a savepoint before what the handler does.</summary>
     public bool IsLent { get; private set; }
 
-    /// <summary>Whether its commit carries the next take; see <see cref="Successor"/>.</summary>
-    public bool TakesNext { get; set; }
+    /// <summary>How many messages at most its commit takes along; see <see cref="Successor"/>. Zero (default): it takes none.</summary>
+    public int TakesNext { get; set; }
 
     /// <summary>The next transaction on the same connection, begun together with the commit of this one; null where there is none.</summary>
     public PendingTake? Successor { get; private set; }
@@ -160,7 +160,7 @@ sealed class OwnTransaction : IAsyncDisposable
     {
         ThrowIfEnded();
         cancellationToken.ThrowIfCancellationRequested();
-        PendingTake? next = TakesNext && _queue is { Head.IsPlain: true } ? new PendingTake(this, _queue) : null;
+        PendingTake? next = TakesNext > 0 && _queue is { Head.IsPlain: true } ? new PendingTake(this, _queue, TakesNext) : null;
         using Operation? settle = _queue is null ? null : Operation.BeginSettle(_queue, "commit", _taken);
         try
         {
@@ -221,7 +221,7 @@ sealed class OwnTransaction : IAsyncDisposable
     /// <summary>The transaction that the server has begun on the same connection, with what was taken in it.</summary>
     public OwnTransaction Continue(QueueState queue, List<TpqMessage> found)
     {
-        var next = new OwnTransaction(Client, _connection, _transaction) { TakesNext = true, IsLent = IsLent, _chain = IsLent ? null : _chain };
+        var next = new OwnTransaction(Client, _connection, _transaction) { IsLent = IsLent, _chain = IsLent ? null : _chain };
         next.Hold(queue, found);
         return next;
     }
@@ -249,6 +249,14 @@ sealed class OwnTransaction : IAsyncDisposable
         }
         _ended = true;
         await ReleaseAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Gives back what a sequential consumer still has in hand, what came with the last commit included. Never throws.</summary>
+    public async ValueTask GiveBackAsync()
+    {
+        await DisposeAsync().ConfigureAwait(false);
+        if (Successor is not null)
+            await Successor.DisposeAsync().ConfigureAwait(false);
     }
 
     void Hold(QueueState queue, List<TpqMessage> found)

@@ -4,8 +4,8 @@ using Npgsql;
 namespace Tpq.Internal;
 
 /// <summary>
-/// The take of the next message, sent in one batch with the commit of the one before, on the same connection: a sequential consumer then has
-/// one round trip for each message. What it has found is left to be read when the next message is asked for.
+/// The take of the next message, or of the next batch of them, sent together with the commit of the one before, on the same connection: a sequential
+/// consumer then has one round trip for each. What it has found is left to be read when the next is asked for.
 /// </summary>
 /// <remarks>
 /// <para>The server does one after the other, skips the rest when one fails, and answers all at once. To send the commit's reply ahead would wake
@@ -14,7 +14,7 @@ namespace Tpq.Internal;
 /// <para>Where handlers write, the savepoint is set along with the take: ahead of the next handler's first statement it would have a reply of its
 /// own. The transaction object is the same as before: the driver never learns that there are two transactions.</para>
 /// </remarks>
-sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisposable
+sealed class PendingTake(OwnTransaction previous, QueueState queue, int max) : IAsyncDisposable
 {
     readonly Scan _scan = queue.Head.Begin();
     NpgsqlBatch? _batch;
@@ -31,7 +31,7 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisp
     public async ValueTask SendAfterCommitAsync(NpgsqlBatch batch, Statements statements)
     {
         _batch = batch;
-        _statement = new TakeStatement(queue, 1, _scan, [], TakeIn.Own);
+        _statement = new TakeStatement(queue, max, _scan, [], TakeIn.Own);
         NpgsqlBatchCommand commit = batch.BatchCommands[^1];
         previous.Chain.Take = _statement.AddTo(batch, previous.Chain.Take);
         if (previous.IsLent)
@@ -51,9 +51,9 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisp
     }
 
     /// <summary>The take's outcome.</summary>
-    /// <returns>The message in hand; null if there was none. Then the connection is given back, and another look is needed.</returns>
+    /// <returns>What is in hand; null if there was none. Then the connection is given back, and another look is needed.</returns>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<(OwnTransaction Held, TpqMessage Message)?> EndAsync()
+    public async ValueTask<(OwnTransaction Held, List<TpqMessage> Messages)?> EndAsync()
     {
         if (_ended)
             return null;
@@ -61,7 +61,7 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue) : IAsyncDisp
         List<TpqMessage> found = _reader is null ? [] : await ReadAsync(_reader).ConfigureAwait(false);
         OwnTransaction held = previous.Continue(queue, found);
         if (found.Count > 0)
-            return (held, found[0]);
+            return (held, found);
         await held.DisposeAsync().ConfigureAwait(false);
         return null;
     }

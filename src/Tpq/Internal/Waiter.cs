@@ -22,6 +22,9 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true, 
     /// <summary>When the last look began, as a timestamp of <see cref="Stopwatch"/>.</summary>
     public long LookBegan { get; private set; }
 
+    /// <summary>Whether it is not to look just now.</summary>
+    public bool IsPaused => obeysPause && queue.Later.IsPaused;
+
     Subscription? _subscription;
     bool _sleepsFirst;
 
@@ -68,7 +71,7 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true, 
         where T : class
     {
         queue.Later.Touch();
-        if (obeysPause && queue.Later.IsPaused)
+        if (IsPaused)
             return null;
         long began = Stopwatch.GetTimestamp();
         T? found = await look(false, cancellationToken).ConfigureAwait(false);
@@ -101,7 +104,7 @@ sealed class Waiter(TpqClient client, QueueState queue, bool hearsRings = true, 
                     await SleepAsync(left, cancellationToken).ConfigureAwait(false);
                     continue;
                 }
-                if (obeysPause && queue.Later.IsPaused)
+                if (IsPaused)
                 {
                     Subscribe();
                     await queue.Later.ResumedAsync(cancellationToken).ConfigureAwait(false);
