@@ -18,17 +18,26 @@ static class Backlogs
             ? FillAsync(system, window, MostRowsInBatches, cancellationToken)
             : throw new NotPossibleException($"{system.Name} does not handle messages in batches");
 
-    public static async Task<long> FillAsync(QueueSystem system, Window window, int perSecond, CancellationToken cancellationToken)
+    /// <summary>As the other, for gets of so many messages with which nothing is done.</summary>
+    public static Task FillForGetsAsync(QueueSystem system, Window window, int batch, CancellationToken cancellationToken) =>
+        FillAsync(system, () => system.FillForBatchesAsync(Count(window, system.MostInBatches(batch)), batch, cancellationToken), cancellationToken);
+
+    public static Task FillAsync(QueueSystem system, long count, CancellationToken cancellationToken) =>
+        FillAsync(system, () => system.FillAsync(count, cancellationToken), cancellationToken);
+
+    static async Task<long> FillAsync(QueueSystem system, Window window, int perSecond, CancellationToken cancellationToken)
     {
-        long count = (long)((window.Total.TotalSeconds + 1) * perSecond);
+        long count = Count(window, perSecond);
         await FillAsync(system, count, cancellationToken);
         return count;
     }
 
-    public static async Task FillAsync(QueueSystem system, long count, CancellationToken cancellationToken)
+    static async Task FillAsync(QueueSystem system, Func<Task> fillAsync, CancellationToken cancellationToken)
     {
         await system.RenewAsync(cancellationToken);
-        await system.FillAsync(count, cancellationToken);
+        await fillAsync();
         await system.Database.SettleAsync(cancellationToken);
     }
+
+    static long Count(Window window, int perSecond) => (long)((window.Total.TotalSeconds + 1) * perSecond);
 }

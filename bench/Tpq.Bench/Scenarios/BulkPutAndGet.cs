@@ -67,6 +67,8 @@ sealed class BulkPutAndGet(Conditions conditions) : SystemScenario(conditions)
         ];
     }
 
-    Task<long> FillAsync(QueueSystem system, int batch, CancellationToken cancellationToken) =>
-        Backlogs.FillAsync(system, Conditions.Window, batch == 1 ? system.MostPerSecond : system.MostInBatches, cancellationToken);
+    Task FillAsync(QueueSystem system, int batch, CancellationToken cancellationToken) =>
+        batch == 1
+            ? Backlogs.FillAsync(system, Conditions.Window, cancellationToken)
+            : Backlogs.FillForGetsAsync(system, Conditions.Window, batch, cancellationToken);
 }

@@ -22,8 +22,8 @@ abstract class QueueSystem(Database database) : IAsyncDisposable
     /// <summary>How many messages a second it will certainly not exceed on a small machine; a backlog is made for so many.</summary>
     public virtual int MostPerSecond => 15_000;
 
-    /// <summary>As <see cref="MostPerSecond"/>, of messages that are taken in batches and with which nothing is done.</summary>
-    public virtual int MostInBatches => 200_000;
+    /// <summary>As <see cref="MostPerSecond"/>, of messages that are taken in batches of a size and with which nothing is done.</summary>
+    public virtual int MostInBatches(int batch) => 200_000;
 
     /// <summary>Whether a consumer can take one message, and not only what comes together.</summary>
     public virtual bool TakesSingly => true;
@@ -43,6 +43,9 @@ abstract class QueueSystem(Database database) : IAsyncDisposable
 
     /// <summary>Adds messages by whatever is fastest; never measured.</summary>
     public abstract Task FillAsync(long count, CancellationToken cancellationToken);
+
+    /// <summary>As <see cref="FillAsync"/>, for gets of a size: where batches come about as messages are put, they are of that size.</summary>
+    public virtual Task FillForBatchesAsync(long count, int batch, CancellationToken cancellationToken) => FillAsync(count, cancellationToken);
 
     /// <summary>Deletes the oldest messages in one statement, as if they had been consumed; never measured.</summary>
     public virtual Task DropOldestAsync(int count, CancellationToken cancellationToken) => throw CannotDo("keep its messages in one table from which they are deleted");
