@@ -242,10 +242,13 @@ public sealed class TpqClient : IAsyncDisposable
     internal IDisposable CountConsumers(int more)
     {
         int consumers = Interlocked.Add(ref _consumers, more);
-        if (consumers + 1 > MaxPoolSize)
+        if (HasTooManyConsumers)
             Logger.PoolTooSmall(consumers, MaxPoolSize);
         return new Countdown(this, more);
     }
+
+    /// <summary>Whether some of them have to wait for the connections of others; one connection is the listener's.</summary>
+    internal bool HasTooManyConsumers => Volatile.Read(ref _consumers) + 1 > MaxPoolSize;
 
     internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
 

@@ -169,7 +169,7 @@ public sealed partial class TpqQueue
             (isLast, token) => TakeAsync(1, static (held, messages) => new TpqDelivery(held, messages[0]), toTheEnd: isLast, token),
             static delivery => delivery.Message.Id, wait, survive: true, cancellationToken));
 
-    /// <summary>The message that was taken together with the commit of the one before; where there is none, the next one that comes.</summary>
+    /// <summary>The message that was taken together with the commit of the one before, or is on its connection; where there is none, the next one that comes.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     internal async ValueTask<TpqDelivery> NextAsync(OwnTransaction? previous, Waiter waiter, CancellationToken cancellationToken) =>
         await ContinueAsync(previous, waiter, cancellationToken).ConfigureAwait(false) is var (held, messages)
@@ -190,7 +190,7 @@ public sealed partial class TpqQueue
     internal Task<TpqBatch?> NextBatchAsync(Waiter waiter, int max, TimeSpan wait, CancellationToken cancellationToken) => TranslatedAsync(() => waiter.WaitAsync(
         (isLast, token) => TakeAsync(max, static (held, messages) => new TpqBatch(held, messages), toTheEnd: isLast, token), static batch => batch[0].Id, wait, survive: true, cancellationToken));
 
-    /// <summary>What the commit of the one before has taken along; null if that was nothing, or the queue has been paused since.</summary>
+    /// <summary>What is taken on the connection of the one before; null if that was nothing, or the queue has been paused since.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     async ValueTask<(OwnTransaction Held, List<TpqMessage> Messages)?> ContinueAsync(OwnTransaction? previous, Waiter waiter, CancellationToken cancellationToken)
     {
@@ -203,7 +203,7 @@ public sealed partial class TpqQueue
             await pending.DisposeAsync().ConfigureAwait(false);
             return null;
         }
-        (OwnTransaction Held, List<TpqMessage> Messages)? taken = await pending.EndAsync().ConfigureAwait(false);
+        (OwnTransaction Held, List<TpqMessage> Messages)? taken = await pending.EndAsync(cancellationToken).ConfigureAwait(false);
         if (taken is var (_, messages))
         {
             waiter.Looked(messages[0].Id);

@@ -6,11 +6,11 @@ namespace Tpq.Internal;
 /// <summary>A connection for transactions of tpq's own, one after the other. Disposed it is kept for the next one, or closed.</summary>
 sealed class OwnConnection(TpqClient client, NpgsqlConnection connection) : IAsyncDisposable
 {
-    /// <summary>
-    /// Whether the last transaction has ended as it should, and was nobody else's: after an error the session may still be in it, and a handler may have left
-    /// something in its session, or have the connection still.
-    /// </summary>
+    /// <summary>Whether the last transaction has ended as it should: after an error the session may still be in it.</summary>
     public bool IsClean { get; set; } = true;
+
+    /// <summary>Whether a handler has had it, who may have left something in its session, or have it still.</summary>
+    public bool WasLent { get; set; }
 
     public NpgsqlConnection Connection => connection;
 
@@ -43,7 +43,7 @@ sealed class OwnConnection(TpqClient client, NpgsqlConnection connection) : IAsy
         return results;
     }
 
-    public ValueTask DisposeAsync() => IsClean && client.OwnConnections.TryKeep(this) ? ValueTask.CompletedTask : CloseAsync();
+    public ValueTask DisposeAsync() => IsClean && !WasLent && client.OwnConnections.TryKeep(this) ? ValueTask.CompletedTask : CloseAsync();
 
     /// <summary>Gives it back to the pool.</summary>
     public ValueTask CloseAsync() => connection.DisposeAsync();

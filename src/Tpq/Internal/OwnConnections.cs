@@ -11,15 +11,15 @@ namespace Tpq.Internal;
 /// <remarks>
 /// <para>A pool hands out its idle connections in turn. With many of them each is one whose server process has slept for long, and whose session is
 /// reset first, unless Npgsql is told not to: a lone producer then makes half to two thirds of the puts that it makes on one connection.</para>
-/// <para>One that a handler has had in hand is never kept: what it has left in the session is the pool's to reset.</para>
+/// <para>One that a handler has had in hand is never kept: what it has left in the session is the pool's to reset. Only its consumer goes on with it, to the next message.</para>
 /// <para>Who waits for a connection of the pool does so a moment longer: one that is kept goes back when nobody has used it for two looks at most, and
-/// when it is <see cref="MostTime"/> old however much it is used. A small pool has none to spare.</para>
+/// when it is <see cref="MostTime"/> old however much it is used. So does a consumer's. A small pool has none to spare.</para>
 /// </remarks>
 sealed class OwnConnections(TpqClient client) : IAsyncDisposable
 {
     static readonly TimeSpan LookInterval = TimeSpan.FromMilliseconds(10);
 
-    static readonly TimeSpan MostTime = TimeSpan.FromMilliseconds(100);
+    static readonly TimeSpan MostTime = TimeSpan.FromSeconds(1);
 
     const int LeastPoolSize = 10;
 
@@ -60,11 +60,11 @@ sealed class OwnConnections(TpqClient client) : IAsyncDisposable
     /// <summary>Whether it is kept; else it has to be closed.</summary>
     public bool TryKeep(OwnConnection connection)
     {
-        if (client.MaxPoolSize < LeastPoolSize)
+        if (!CanSpare(connection))
             return false;
         lock (_lock)
         {
-            if (_isDisposed || _kept is not null || client.Time.GetElapsedTime(connection.OpenedAt) > MostTime)
+            if (_isDisposed || _kept is not null)
                 return false;
             _kept = connection;
             _wasUsed = true;
@@ -73,6 +73,9 @@ sealed class OwnConnections(TpqClient client) : IAsyncDisposable
             return true;
         }
     }
+
+    /// <summary>Whether a consumer may go on with its connection where it could give it back as well.</summary>
+    public bool MayGoOn(OwnConnection connection) => !client.HasTooManyConsumers && CanSpare(connection);
 
     /// <summary>Gives back the one that is kept, and keeps none from now on. One in use is closed by who uses it.</summary>
     public async ValueTask DisposeAsync()
@@ -87,6 +90,8 @@ sealed class OwnConnections(TpqClient client) : IAsyncDisposable
         if (kept is not null)
             await kept.CloseAsync().ConfigureAwait(false);
     }
+
+    bool CanSpare(OwnConnection connection) => client.MaxPoolSize >= LeastPoolSize && client.Time.GetElapsedTime(connection.OpenedAt) <= MostTime;
 
     async ValueTask<OwnConnection> OpenOfPoolAsync(CancellationToken cancellationToken) =>
         new(client, await client.OpenOwnAsync(cancellationToken).ConfigureAwait(false));

@@ -64,10 +64,10 @@ sealed class OwnTransaction : IAsyncDisposable
     /// <summary>Whether there is a savepoint before what the handler does.</summary>
     public bool IsLent { get; private set; }
 
-    /// <summary>How many messages at most its commit takes along; see <see cref="Successor"/>. Zero (default): it takes none.</summary>
+    /// <summary>How many messages at most are to be taken on its connection next; see <see cref="Successor"/>. Zero (default): none, and the connection is given back.</summary>
     public int TakesNext { get; set; }
 
-    /// <summary>The next transaction on the same connection, begun together with the commit of this one; null where there is none.</summary>
+    /// <summary>The next take on the same connection; null where there is none.</summary>
     public PendingTake? Successor { get; private set; }
 
     /// <summary>What is sent to end this one and to take the next, from one to the next on the same connection.</summary>
@@ -78,6 +78,12 @@ sealed class OwnTransaction : IAsyncDisposable
     public static async ValueTask<OwnTransaction> BeginAsync(TpqClient client, CancellationToken cancellationToken)
     {
         OwnConnection connection = await client.OwnConnections.OpenAsync(cancellationToken).ConfigureAwait(false);
+        return await BeginAsync(client, connection, cancellationToken).ConfigureAwait(false);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    static async ValueTask<OwnTransaction> BeginAsync(TpqClient client, OwnConnection connection, CancellationToken cancellationToken)
+    {
         connection.IsClean = false;
         try
         {
@@ -137,7 +143,7 @@ sealed class OwnTransaction : IAsyncDisposable
         {
             _chain = null;
             _transaction.Save(Sql.HandlerSavepoint);
-            IsLent = true;
+            IsLent = _connection.WasLent = true;
         }
         return this;
     }
@@ -160,7 +166,7 @@ sealed class OwnTransaction : IAsyncDisposable
     {
         ThrowIfEnded();
         cancellationToken.ThrowIfCancellationRequested();
-        PendingTake? next = TakesNext > 0 && _queue is { Head.IsPlain: true } ? new PendingTake(this, _queue, TakesNext) : null;
+        PendingTake? next = TakesNext > 0 ? PlanNext() : null;
         using Operation? settle = _queue is null ? null : Operation.BeginSettle(_queue, "commit", _taken);
         try
         {
@@ -181,6 +187,13 @@ sealed class OwnTransaction : IAsyncDisposable
         ThrowIfEnded();
         cancellationToken.ThrowIfCancellationRequested();
         await EndAsync(IsLent ? [new NpgsqlBatchCommand(Sql.UndoHandler), .. statements] : statements, next: null).ConfigureAwait(false);
+    }
+
+    /// <summary>A look back is not made together with a commit: it may take long, and is timed.</summary>
+    PendingTake? PlanNext()
+    {
+        bool isAlong = Queue.Head.IsPlain;
+        return isAlong || Client.OwnConnections.MayGoOn(_connection) ? new PendingTake(this, Queue, TakesNext, isAlong) : null;
     }
 
     void ThrowIfEnded()
@@ -216,6 +229,14 @@ sealed class OwnTransaction : IAsyncDisposable
                 await ReleaseAsync().ConfigureAwait(false);
         }
         watch.ThrowIfOutcomeUnknown();
+    }
+
+    /// <summary>Begins another one on the connection, once this one is committed.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<OwnTransaction> BeginNextAsync(CancellationToken cancellationToken)
+    {
+        await DisposeTransactionAsync().ConfigureAwait(false);
+        return await BeginAsync(Client, _connection, cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>The transaction that the server has begun on the same connection, with what was taken in it.</summary>
@@ -298,8 +319,8 @@ sealed class OwnTransaction : IAsyncDisposable
         foreach (NpgsqlBatchCommand statement in statements)
             batch.BatchCommands.Add(statement);
         batch.BatchCommands.Add(Chain.Guard);
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(next is null ? Sql.Commit : Sql.CommitAndChain));
-        if (next is not null)
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(next is { IsAlong: true } ? Sql.CommitAndChain : Sql.Commit));
+        if (next is { IsAlong: true })
         {
             await next.SendAfterCommitAsync(batch, Client.Statements).ConfigureAwait(false);
             return;
@@ -311,18 +332,12 @@ sealed class OwnTransaction : IAsyncDisposable
         await batch.ExecuteNonQueryAsync(CancellationToken.None).ConfigureAwait(false);
     }
 
+    /// <summary>Gives the connection back, once the transaction has ended, or to end it.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    async ValueTask ReleaseAsync()
+    public async ValueTask ReleaseAsync()
     {
-        try
-        {
-            await _transaction.DisposeAsync().ConfigureAwait(false);
-        }
-        catch (Exception)
-        {
-            // The connection is broken, or a statement of the handler's still runs on it. Closing it ends the transaction either way.
-        }
-        _connection.IsClean = IsSettled && !IsLent;
+        await DisposeTransactionAsync().ConfigureAwait(false);
+        _connection.IsClean = IsSettled;
         try
         {
             await _connection.DisposeAsync().ConfigureAwait(false);
@@ -333,5 +348,17 @@ sealed class OwnTransaction : IAsyncDisposable
         }
         foreach (TpqMessage message in _taken)
             _queue!.Head.Remember(message.Id);
+    }
+
+    async ValueTask DisposeTransactionAsync()
+    {
+        try
+        {
+            await _transaction.DisposeAsync().ConfigureAwait(false);
+        }
+        catch (Exception)
+        {
+            // The connection is broken, or a statement of the handler's still runs on it. Closing it ends the transaction either way.
+        }
     }
 }

@@ -5,7 +5,8 @@ namespace Tpq.Internal;
 
 /// <summary>
 /// The take of the next message, or of the next batch of them, sent together with the commit of the one before, on the same connection: a sequential
-/// consumer then has one round trip for each. What it has found is left to be read when the next is asked for.
+/// consumer then has one round trip for each. What it has found is left to be read when the next is asked for. Or, where that take is to be more than
+/// a scan from the position, one that is made on the same connection when the next is asked for.
 /// </summary>
 /// <remarks>
 /// <para>The server does one after the other, skips the rest when one fails, and answers all at once. To send the commit's reply ahead would wake
@@ -14,13 +15,16 @@ namespace Tpq.Internal;
 /// <para>Where handlers write, the savepoint is set along with the take: ahead of the next handler's first statement it would have a reply of its
 /// own. The transaction object is the same as before: the driver never learns that there are two transactions.</para>
 /// </remarks>
-sealed class PendingTake(OwnTransaction previous, QueueState queue, int max) : IAsyncDisposable
+sealed class PendingTake(OwnTransaction previous, QueueState queue, int max, bool isAlong) : IAsyncDisposable
 {
-    readonly Scan _scan = queue.Head.Begin();
+    Scan _scan;
     NpgsqlBatch? _batch;
     NpgsqlDataReader? _reader;
     TakeStatement? _statement;
     bool _ended;
+
+    /// <summary>Whether it is sent with the commit.</summary>
+    public bool IsAlong => isAlong;
 
     /// <summary>Whether it was made and has found nothing.</summary>
     public bool WasEmpty { get; private set; }
@@ -31,6 +35,7 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue, int max) : I
     public async ValueTask SendAfterCommitAsync(NpgsqlBatch batch, Statements statements)
     {
         _batch = batch;
+        _scan = queue.Head.Begin();
         _statement = new TakeStatement(queue, max, _scan, [], TakeIn.Own);
         NpgsqlBatchCommand commit = batch.BatchCommands[^1];
         previous.Chain.Take = _statement.AddTo(batch, previous.Chain.Take);
@@ -51,13 +56,16 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue, int max) : I
     }
 
     /// <summary>The take's outcome.</summary>
+    /// <param name="cancellationToken">Cancels one that was not sent along.</param>
     /// <returns>What is in hand; null if there was none. Then the connection is given back, and another look is needed.</returns>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<(OwnTransaction Held, List<TpqMessage> Messages)?> EndAsync()
+    public async ValueTask<(OwnTransaction Held, List<TpqMessage> Messages)?> EndAsync(CancellationToken cancellationToken)
     {
         if (_ended)
             return null;
         _ended = true;
+        if (!isAlong)
+            return await MakeAsync(cancellationToken).ConfigureAwait(false);
         List<TpqMessage> found = _reader is null ? [] : await ReadAsync(_reader).ConfigureAwait(false);
         OwnTransaction held = previous.Continue(queue, found);
         if (found.Count > 0)
@@ -69,8 +77,37 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue, int max) : I
     /// <summary>Gives back what was taken, if nobody has asked for it.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (await EndAsync().ConfigureAwait(false) is var (held, _))
+        if (!isAlong && !_ended)
+        {
+            _ended = true;
+            await previous.ReleaseAsync().ConfigureAwait(false);
+        }
+        else if (await EndAsync(CancellationToken.None).ConfigureAwait(false) is var (held, _))
+        {
             await held.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    async Task<(OwnTransaction Held, List<TpqMessage> Messages)?> MakeAsync(CancellationToken cancellationToken)
+    {
+        OwnTransaction? held = null;
+        List<TpqMessage> found = [];
+        try
+        {
+            held = await previous.BeginNextAsync(cancellationToken).ConfigureAwait(false);
+            found = await held.TakeAsync(queue, max, toTheEnd: false, cancellationToken).ConfigureAwait(false);
+            WasEmpty = found.Count == 0;
+        }
+        catch (Exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            // As below: the other look deals with it.
+        }
+        finally
+        {
+            if (held is not null && found.Count == 0)
+                await held.DisposeAsync().ConfigureAwait(false);
+        }
+        return found.Count > 0 ? (held!, found) : null;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
