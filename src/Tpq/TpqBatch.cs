@@ -23,7 +23,7 @@ public sealed class TpqBatch : IReadOnlyList<TpqMessage>, IAsyncDisposable
     /// <summary>How many messages there are, at least one.</summary>
     public int Count => _messages.Count;
 
-    /// <summary>The connection on which the messages are held. Not to be closed by the handler.</summary>
+    /// <summary>The connection on which the messages are held. Not to be closed by the handler; what is left in its session stays there as with <see cref="TpqDelivery.Connection"/>.</summary>
     public NpgsqlConnection Connection => Held.Lend().Connection;
 
     /// <summary>The transaction in which the messages were taken, READ COMMITTED. Prefer <see cref="CommitAsync"/> to its own commit, as with <see cref="TpqDelivery"/>.</summary>

@@ -247,7 +247,7 @@ public sealed class TpqClient : IAsyncDisposable
         return new Countdown(this, more);
     }
 
-    /// <summary>Whether some of them have to wait for the connections of others; one connection is the listener's.</summary>
+    /// <summary>Whether some consumers have to wait for the connections of others; one connection is the listener's.</summary>
     internal bool HasTooManyConsumers => Volatile.Read(ref _consumers) + 1 > MaxPoolSize;
 
     internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);

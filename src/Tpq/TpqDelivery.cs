@@ -25,7 +25,8 @@ public sealed class TpqDelivery : IAsyncDisposable
     /// <summary>The connection on which the message is held, for Dapper and the like. Not to be closed by the handler.</summary>
     /// <remarks>
     /// The first use of this or of <see cref="Transaction"/> sets a savepoint, which travels with the next statement; where the message before was used so too,
-    /// it has come with the message.
+    /// it has come with the message. What is left in the session (<c>SET</c>, temporary tables, session-level advisory locks) is still there at the consumer's next
+    /// message, as a rule: use what ends with the transaction, <c>SET LOCAL</c> say.
     /// </remarks>
     public NpgsqlConnection Connection => Held.Lend().Connection;
 

@@ -53,7 +53,7 @@ public sealed partial class TpqQueue
     /// <param name="cancellationToken">
     /// Stops it: no further message is taken, those in hand are finished within the grace or given back, and the call returns normally.
     /// </param>
-    /// <remarks>One connection is held for each batch in hand. The commit of a batch takes the next one along, in the same round trip and on the same connection.</remarks>
+    /// <remarks>One connection is held for each batch in hand. The consumer's commit of a batch takes the next one along, as a rule, in the same round trip and on the same connection.</remarks>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="max"/> is less than 1.</exception>
     /// <exception cref="TpqQueueNotFoundException">There is no such queue.</exception>
     /// <exception cref="PostgresException">The server refused to give a message: a missing privilege, say.</exception>
@@ -169,7 +169,7 @@ public sealed partial class TpqQueue
             (isLast, token) => TakeAsync(1, static (held, messages) => new TpqDelivery(held, messages[0]), toTheEnd: isLast, token),
             static delivery => delivery.Message.Id, wait, survive: true, cancellationToken));
 
-    /// <summary>The message that was taken together with the commit of the one before, or is on its connection; where there is none, the next one that comes.</summary>
+    /// <summary>The message that was taken together with the commit of the one before, or is taken now, on its connection; where there is none, the next one that comes.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     internal async ValueTask<TpqDelivery> NextAsync(OwnTransaction? previous, Waiter waiter, CancellationToken cancellationToken) =>
         await ContinueAsync(previous, waiter, cancellationToken).ConfigureAwait(false) is var (held, messages)

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Testing;
+using Microsoft.Extensions.Time.Testing;
 using Npgsql;
 using Tpq.Tests.Fixtures;
 
@@ -67,7 +68,10 @@ public sealed class ConsumeBatchesTests(Server server) : DatabaseTest(server)
     [Fact]
     public async Task WhatTheLastCommitTookAlong_IsGivenBack_WhenTheConsumerIsStopped()
     {
-        TpqQueue queue = await NewQueueAsync();
+        // For this client it is never time to look back: all its takes but the first are plain, and sent along.
+        await using TpqClient client = NewClient(time: new FakeTimeProvider());
+        await NewQueueAsync();
+        TpqQueue queue = client.Queue("orders");
         await queue.PutManyAsync(["1", "2", "3", "4"], Token);
         await using NpgsqlConnection locking = await OpenAsync();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);

@@ -88,7 +88,7 @@ sealed class Head(TimeProvider time, string queue)
         get
         {
             lock (_gate)
-                return _known.Count == 0 && (_isLookingBack || (_back is null && !IsDue()));
+                return IsPlainNow();
         }
     }
 
@@ -140,6 +140,13 @@ sealed class Head(TimeProvider time, string queue)
             _back = Front;
     }
 
+    /// <summary>The next take, where that is a plain scan from the position; null where it is more.</summary>
+    public Scan? BeginPlain()
+    {
+        lock (_gate)
+            return IsPlainNow() ? FromPosition() : null;
+    }
+
     /// <summary>Where the next take is to scan. Its end is to be reported, whatever it was.</summary>
     public Scan Begin()
     {
@@ -147,7 +154,7 @@ sealed class Head(TimeProvider time, string queue)
         {
             if (_back is null && IsDue())
                 _back = Front;
-            return _isLookingBack || _back is null ? new Scan(_position, IsBack: false, time.GetTimestamp()) : BeginBack(_back.Value);
+            return _isLookingBack || _back is null ? FromPosition() : BeginBack(_back.Value);
         }
     }
 
@@ -198,6 +205,8 @@ sealed class Head(TimeProvider time, string queue)
             LookBackToFront();
     }
 
+    Scan FromPosition() => new(_position, IsBack: false, time.GetTimestamp());
+
     Scan BeginBack(long after)
     {
         if (after == Front)
@@ -237,6 +246,8 @@ sealed class Head(TimeProvider time, string queue)
         _sweeps.Ended(_sweepTime);
         Instruments.SweepDuration.Record(_sweepTime.TotalSeconds, Gauges.Tag(queue));
     }
+
+    bool IsPlainNow() => _known.Count == 0 && (_isLookingBack || (_back is null && !IsDue()));
 
     bool IsDue() => !_isSweep && _sweeps.IsDue;
 }

@@ -13,7 +13,7 @@ namespace Tpq.Internal;
 /// reset first, unless Npgsql is told not to: a lone producer then makes half to two thirds of the puts that it makes on one connection.</para>
 /// <para>One that a handler has had in hand is never kept: what it has left in the session is the pool's to reset. Only its consumer goes on with it, to the next message.</para>
 /// <para>Who waits for a connection of the pool does so a moment longer: one that is kept goes back when nobody has used it for two looks at most, and
-/// when it is <see cref="MostTime"/> old however much it is used. So does a consumer's. A small pool has none to spare.</para>
+/// when it has been out for <see cref="MostTime"/> however much it is used; that holds for a consumer's too. A small pool has none to spare.</para>
 /// </remarks>
 sealed class OwnConnections(TpqClient client) : IAsyncDisposable
 {
@@ -60,7 +60,7 @@ sealed class OwnConnections(TpqClient client) : IAsyncDisposable
     /// <summary>Whether it is kept; else it has to be closed.</summary>
     public bool TryKeep(OwnConnection connection)
     {
-        if (!CanSpare(connection))
+        if (!HasPoolToSpare || IsOld(connection))
             return false;
         lock (_lock)
         {
@@ -74,8 +74,11 @@ sealed class OwnConnections(TpqClient client) : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether a consumer may go on with its connection where it could give it back as well.</summary>
-    public bool MayGoOn(OwnConnection connection) => !client.HasTooManyConsumers && CanSpare(connection);
+    /// <summary>Whether a consumer may go on with its connection.</summary>
+    /// <param name="connection">The connection.</param>
+    /// <param name="isInTransaction">Whether it has the next transaction on it already; else it could be another's meanwhile.</param>
+    public bool MayGoOn(OwnConnection connection, bool isInTransaction) =>
+        !IsOld(connection) && (isInTransaction || (HasPoolToSpare && !client.HasTooManyConsumers));
 
     /// <summary>Gives back the one that is kept, and keeps none from now on. One in use is closed by who uses it.</summary>
     public async ValueTask DisposeAsync()
@@ -91,7 +94,9 @@ sealed class OwnConnections(TpqClient client) : IAsyncDisposable
             await kept.CloseAsync().ConfigureAwait(false);
     }
 
-    bool CanSpare(OwnConnection connection) => client.MaxPoolSize >= LeastPoolSize && client.Time.GetElapsedTime(connection.OpenedAt) <= MostTime;
+    bool HasPoolToSpare => client.MaxPoolSize >= LeastPoolSize;
+
+    bool IsOld(OwnConnection connection) => client.Time.GetElapsedTime(connection.OpenedAt) > MostTime;
 
     async ValueTask<OwnConnection> OpenOfPoolAsync(CancellationToken cancellationToken) =>
         new(client, await client.OpenOwnAsync(cancellationToken).ConfigureAwait(false));

@@ -192,8 +192,8 @@ sealed class OwnTransaction : IAsyncDisposable
     /// <summary>A look back is not made together with a commit: it may take long, and is timed.</summary>
     PendingTake? PlanNext()
     {
-        bool isAlong = Queue.Head.IsPlain;
-        return isAlong || Client.OwnConnections.MayGoOn(_connection) ? new PendingTake(this, Queue, TakesNext, isAlong) : null;
+        Scan? along = Queue.Head.BeginPlain();
+        return Client.OwnConnections.MayGoOn(_connection, isInTransaction: along is not null) ? new PendingTake(this, Queue, TakesNext, along) : null;
     }
 
     void ThrowIfEnded()
@@ -242,7 +242,7 @@ sealed class OwnTransaction : IAsyncDisposable
     /// <summary>The transaction that the server has begun on the same connection, with what was taken in it.</summary>
     public OwnTransaction Continue(QueueState queue, List<TpqMessage> found)
     {
-        var next = new OwnTransaction(Client, _connection, _transaction) { IsLent = IsLent, _chain = IsLent ? null : _chain };
+        var next = new OwnTransaction(Client, _connection, _transaction) { IsLent = IsLent, _chain = _connection.WasLent ? null : _chain };
         next.Hold(queue, found);
         return next;
     }
@@ -344,7 +344,7 @@ sealed class OwnTransaction : IAsyncDisposable
         }
         catch (Exception)
         {
-            // As above; nothing is left that could be closed.
+            // It is broken; nothing is left that could be closed.
         }
         foreach (TpqMessage message in _taken)
             _queue!.Head.Remember(message.Id);

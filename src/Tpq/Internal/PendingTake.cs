@@ -5,8 +5,8 @@ namespace Tpq.Internal;
 
 /// <summary>
 /// The take of the next message, or of the next batch of them, sent together with the commit of the one before, on the same connection: a sequential
-/// consumer then has one round trip for each. What it has found is left to be read when the next is asked for. Or, where that take is to be more than
-/// a scan from the position, one that is made on the same connection when the next is asked for.
+/// consumer then has one round trip for each. What it has found is left to be read when the next is asked for. Where the take is to be more than a scan
+/// from the position it is not sent with the commit, but made when the next is asked for, on the same connection.
 /// </summary>
 /// <remarks>
 /// <para>The server does one after the other, skips the rest when one fails, and answers all at once. To send the commit's reply ahead would wake
@@ -15,16 +15,15 @@ namespace Tpq.Internal;
 /// <para>Where handlers write, the savepoint is set along with the take: ahead of the next handler's first statement it would have a reply of its
 /// own. The transaction object is the same as before: the driver never learns that there are two transactions.</para>
 /// </remarks>
-sealed class PendingTake(OwnTransaction previous, QueueState queue, int max, bool isAlong) : IAsyncDisposable
+sealed class PendingTake(OwnTransaction previous, QueueState queue, int max, Scan? along) : IAsyncDisposable
 {
-    Scan _scan;
     NpgsqlBatch? _batch;
     NpgsqlDataReader? _reader;
     TakeStatement? _statement;
     bool _ended;
 
     /// <summary>Whether it is sent with the commit.</summary>
-    public bool IsAlong => isAlong;
+    public bool IsAlong => along is not null;
 
     /// <summary>Whether it was made and has found nothing.</summary>
     public bool WasEmpty { get; private set; }
@@ -35,8 +34,7 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue, int max, boo
     public async ValueTask SendAfterCommitAsync(NpgsqlBatch batch, Statements statements)
     {
         _batch = batch;
-        _scan = queue.Head.Begin();
-        _statement = new TakeStatement(queue, max, _scan, [], TakeIn.Own);
+        _statement = new TakeStatement(queue, max, along!.Value, [], TakeIn.Own);
         NpgsqlBatchCommand commit = batch.BatchCommands[^1];
         previous.Chain.Take = _statement.AddTo(batch, previous.Chain.Take);
         if (previous.IsLent)
@@ -64,7 +62,7 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue, int max, boo
         if (_ended)
             return null;
         _ended = true;
-        if (!isAlong)
+        if (!IsAlong)
             return await MakeAsync(cancellationToken).ConfigureAwait(false);
         List<TpqMessage> found = _reader is null ? [] : await ReadAsync(_reader).ConfigureAwait(false);
         OwnTransaction held = previous.Continue(queue, found);
@@ -77,7 +75,7 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue, int max, boo
     /// <summary>Gives back what was taken, if nobody has asked for it.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (!isAlong && !_ended)
+        if (!IsAlong && !_ended)
         {
             _ended = true;
             await previous.ReleaseAsync().ConfigureAwait(false);
@@ -92,15 +90,16 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue, int max, boo
     {
         OwnTransaction? held = null;
         List<TpqMessage> found = [];
+        using var awake = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, previous.Client.Stopping);
         try
         {
-            held = await previous.BeginNextAsync(cancellationToken).ConfigureAwait(false);
-            found = await held.TakeAsync(queue, max, toTheEnd: false, cancellationToken).ConfigureAwait(false);
+            held = await previous.BeginNextAsync(awake.Token).ConfigureAwait(false);
+            found = await held.TakeAsync(queue, max, toTheEnd: false, awake.Token).ConfigureAwait(false);
             WasEmpty = found.Count == 0;
         }
-        catch (Exception) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception)
         {
-            // As below: the other look deals with it.
+            // As below: the other look has the same trouble, or the same end.
         }
         finally
         {
@@ -132,7 +131,7 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue, int max, boo
 
     async Task FailAsync(Exception error)
     {
-        queue.Head.Fail(_scan, error);
+        queue.Head.Fail(along!.Value, error);
         try
         {
             if (_reader is not null)
