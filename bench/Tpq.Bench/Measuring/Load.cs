@@ -27,6 +27,9 @@ static class Load
                 throw new InvalidOperationException("The backlog was gone before the measurement began: it has to be larger.");
             Func<Slice> end = Slice.Begin(() => tally.Total);
             await Task.WhenAny(work, Task.Delay(window.Length, cancellationToken));
+            // The rate would have the look for the end of the queue in it.
+            if (work.IsCompletedSuccessfully)
+                throw new InvalidOperationException("The backlog was gone before the measurement ended: it has to be larger.");
             rate = end().Rate;
         }, cancellationToken);
         return rate;

@@ -23,7 +23,7 @@ abstract class QueueSystem(Database database) : IAsyncDisposable
     public virtual int MostPerSecond => 15_000;
 
     /// <summary>As <see cref="MostPerSecond"/>, of messages that are taken in batches of a size and with which nothing is done.</summary>
-    public virtual int MostInBatches(int batch) => 200_000;
+    public virtual int MostInBatches(int batch) => batch < 1_000 ? 200_000 : 400_000;
 
     /// <summary>Whether a consumer can take one message, and not only what comes together.</summary>
     public virtual bool TakesSingly => true;
