@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Text.RegularExpressions;
 using CsCheck;
 using Microsoft.Extensions.Logging.Testing;
@@ -135,12 +136,27 @@ public sealed partial class UrlFuzz(Server server) : CommandFuzz(server)
         }
     }
 
-    /// <summary>Whether the password still stands where one stands: of one that does not nobody knows what it is.</summary>
+    /// <summary>Whether the password still stands where one stands, and nowhere else: of one that does not nobody knows what it is.</summary>
     static bool HasPassword(string text)
     {
-        int first = text.IndexOf(Secret, StringComparison.Ordinal), last = text.LastIndexOf(Secret, StringComparison.Ordinal);
-        return first >= 0 && ((text[..first].TrimEnd('\'').EndsWith("password=", StringComparison.OrdinalIgnoreCase) && !text[first..].Contains('@'))
+        int first = text.IndexOf(Secret, StringComparison.OrdinalIgnoreCase), last = text.LastIndexOf(Secret, StringComparison.OrdinalIgnoreCase);
+        return first >= 0 && ((text[..first].TrimEnd('\'').EndsWith("password=", StringComparison.OrdinalIgnoreCase) && !text[first..].Contains('@') && (first == last || !IsInAnotherSetting(text)))
             || (text[..first].EndsWith("joe:", StringComparison.Ordinal) && HostBehind().IsMatch(text[last..])));
+    }
+
+    /// <summary>Whether, by the rules of any connection string, a damaged word outside the password reads like it.</summary>
+    static bool IsInAnotherSetting(string text)
+    {
+        try
+        {
+            var settings = new DbConnectionStringBuilder { ConnectionString = text };
+            settings.Remove("Password");
+            return settings.ConnectionString.Contains(Secret, StringComparison.OrdinalIgnoreCase);
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
     }
 
     static void HasNoSecret(string text) => Assert.DoesNotContain(Secret, text, StringComparison.OrdinalIgnoreCase);
