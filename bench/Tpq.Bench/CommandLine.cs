@@ -52,6 +52,7 @@ static class CommandLine
             Words, Quick, SystemNames, Rounds, Seconds, Output, TpqPath,
         };
         root.Subcommands.Add(IdleCommand());
+        root.Subcommands.Add(WorkCommand());
         root.SetAction(RunAsync);
         return root.Parse(args).InvokeAsync(Invocation);
     }
@@ -109,6 +110,20 @@ static class CommandLine
         command.SetAction((parse, cancellationToken) => IdleProcess.RunAsync(
             parse.GetRequiredValue(name), parse.GetRequiredValue(queues),
             TimeSpan.FromSeconds(double.Parse(parse.GetRequiredValue(seconds), CultureInfo.InvariantCulture)), cancellationToken));
+        return command;
+    }
+
+    /// <summary>For this program alone, see <see cref="WorkProcess"/>.</summary>
+    static Command WorkCommand()
+    {
+        var name = new Argument<string>("system");
+        var place = new Argument<string>("place");
+        var consumers = new Argument<int>("consumers");
+        var inBatches = new Argument<bool>("batches");
+        var command = new Command(WorkProcess.Verb) { name, place, consumers, inBatches };
+        command.Hidden = true;
+        command.SetAction((parse, cancellationToken) => WorkProcess.ConsumeAsync(
+            parse.GetRequiredValue(name), parse.GetRequiredValue(place), parse.GetRequiredValue(consumers), parse.GetRequiredValue(inBatches), cancellationToken));
         return command;
     }
 

@@ -12,6 +12,9 @@ sealed record Conditions(bool Quick, int Rounds, TimeSpan Length)
     /// <summary>How many times as long as others batches are measured.</summary>
     public const int LongerForBatches = 3;
 
+    /// <summary>How many times as long as others a process that has just begun is warmed up.</summary>
+    public const int LongerForProcesses = 3;
+
     public static Conditions Of(bool quick, int? rounds = null, double? seconds = null) => quick
         ? new Conditions(true, rounds ?? 1, TimeSpan.FromSeconds(seconds ?? 0.5))
         : new Conditions(false, rounds ?? DefaultRounds, TimeSpan.FromSeconds(seconds ?? DefaultSeconds));
@@ -22,8 +25,11 @@ sealed record Conditions(bool Quick, int Rounds, TimeSpan Length)
     /// </summary>
     public Window Window => new(TimeSpan.FromSeconds(Quick ? 0.2 : 2), Length);
 
-    /// <summary>For throughput in batches: what many consumers have in hand at its begin and at its end has to be little beside what they finish in it.</summary>
-    public Window WindowOfBatches => Window with { Length = Length * LongerForBatches };
+    /// <summary>For the throughput of consumers in a process of their own, which has just begun and compiles what it runs.</summary>
+    public Window WindowOfProcess => Window with { Warmup = Window.Warmup * LongerForProcesses };
+
+    /// <summary>As the other, in batches: what many consumers have in hand at its begin and at its end has to be little beside what they finish in it.</summary>
+    public Window WindowOfBatches => WindowOfProcess with { Length = Length * LongerForBatches };
 
     /// <summary>For what is shown second by second.</summary>
     public Window Long => new(TimeSpan.FromSeconds(Quick ? 0.2 : 1), Length * (Quick ? 5 : 12));

@@ -19,4 +19,18 @@ sealed record TimeProfile(TimeSpan Length, ProcessorTime Used, SessionStates Ses
         await sessions.WatchAsync(system, length, cancellationToken);
         return new TimeProfile(Stopwatch.GetElapsedTime(began), ProcessorTime.Now(onlooker.ProcessID) - before, sessions);
     }
+
+    /// <summary>Watches consumers that write a row for each message, and how many messages a second they handle.</summary>
+    public static async Task<(double Rate, TimeProfile Profile)> OfGetsAsync(
+        QueueSystem system, Window window, Func<CancellationToken, Task> work, CancellationToken cancellationToken)
+    {
+        await using var consumption = new Consumption(work, cancellationToken);
+        await consumption.StartedAsync(() => system.Ledger.CountAsync(cancellationToken), cancellationToken);
+        await Task.Delay(window.Warmup, cancellationToken);
+        long before = await system.Ledger.CountAsync(cancellationToken);
+        TimeProfile profile = await TakeAsync(system, window.Length, cancellationToken);
+        long count = await system.Ledger.CountAsync(cancellationToken) - before;
+        await consumption.ThrowIfEndedAsync();
+        return (count / profile.Length.TotalSeconds, profile);
+    }
 }

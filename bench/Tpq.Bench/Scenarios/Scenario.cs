@@ -20,4 +20,15 @@ abstract class Scenario(Conditions conditions)
 
     /// <summary>Runs all rounds and records what it finds.</summary>
     public abstract Task RunAsync(ScenarioRun run, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// First in their usual order, which is that of the report, and then in any: what one leaves to the next, a busy disk say, is not always the same one's.
+    /// </summary>
+    protected static T[] Ordered<T>(IReadOnlyList<T> subjects, int round)
+    {
+        T[] order = [.. subjects];
+        if (round > 0)
+            new Random(round).Shuffle(order);
+        return order;
+    }
 }

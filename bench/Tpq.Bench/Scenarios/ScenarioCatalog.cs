@@ -10,6 +10,7 @@ static class ScenarioCatalog
         new CostOfTelemetry(conditions),
         new CostOfLater(conditions),
         new WhereTimeGoes(conditions),
+        new CostOfThreadPool(conditions),
     ];
 
     /// <summary>Those that put the systems side by side; the others say what parts of tpq cost, and where the time goes.</summary>

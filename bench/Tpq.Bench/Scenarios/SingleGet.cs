@@ -14,7 +14,8 @@ sealed class SingleGet(Conditions conditions) : SystemScenario(conditions)
     public override string Text =>
         "Consumers take one message after the other from a backlog that does not run out, and write one row for each, in the transaction "
         + "that removes the message where the system can do that. The rows are counted. And once with messages taken, or completed, in batches, where a system can do "
-        + $"that or does nothing else: a batch of tpq's is one transaction, with all of its rows. Batches are measured {Conditions.LongerForBatches} times as long.";
+        + $"that or does nothing else: a batch of tpq's is one transaction, with all of its rows. Each system's consumers have a process of their own, which is warmed up {Conditions.LongerForProcesses} times as long as is said below; "
+        + $"batches are measured {Conditions.LongerForBatches} times as long.";
 
     public override IReadOnlyList<Table> Tables =>
     [
@@ -31,15 +32,17 @@ sealed class SingleGet(Conditions conditions) : SystemScenario(conditions)
     {
         if (!system.TakesSingly)
             throw new NotPossibleException($"{system.Name} gives out whole batches only");
-        long backlog = await Backlogs.FillAsync(system, Conditions.Window, cancellationToken);
-        return (await new Gets(system).WatchAsync(consumers, Conditions.Window, backlog, level: false, cancellationToken)).Rate;
+        long backlog = await Backlogs.FillAsync(system, Conditions.WindowOfProcess, cancellationToken);
+        return (await Apart(system, inBatches: false).WatchAsync(consumers, Conditions.WindowOfProcess, backlog, level: false, cancellationToken)).Rate;
     });
 
     Case ManyAtATime(int consumers) => Case.Of(InBatches(consumers), async (system, cancellationToken) =>
     {
         long backlog = await Backlogs.FillForBatchesAsync(system, Conditions.WindowOfBatches, cancellationToken);
-        return (await new Gets(system, system.WorkInBatchesAsync).WatchAsync(consumers, Conditions.WindowOfBatches, backlog, level: false, cancellationToken)).Rate;
+        return (await Apart(system, inBatches: true).WatchAsync(consumers, Conditions.WindowOfBatches, backlog, level: false, cancellationToken)).Rate;
     });
+
+    static Gets Apart(QueueSystem system, bool inBatches) => new(system, (consumers, handler, stop) => system.WorkApartAsync(inBatches, consumers, handler, stop));
 
     static string InBatches(int consumers) => $"{Words.Consumers(consumers)}, in batches";
 }

@@ -23,17 +23,6 @@ abstract class SystemScenario(Conditions conditions) : Scenario(conditions)
                     await MeasureAsync(run, each, name, round, cancellationToken);
     }
 
-    /// <summary>
-    /// First in their usual order, which is that of the report, and then in any: what one leaves to the next, a busy disk say, is not always the same one's.
-    /// </summary>
-    static string[] Ordered(IReadOnlyList<string> names, int round)
-    {
-        string[] order = [.. names];
-        if (round > 0)
-            new Random(round).Shuffle(order);
-        return order;
-    }
-
     static async Task MeasureAsync(ScenarioRun run, Case each, string name, int round, CancellationToken cancellationToken)
     {
         run.Begin($"{each.Name}, {name}, round {round + 1}");

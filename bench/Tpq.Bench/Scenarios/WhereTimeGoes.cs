@@ -33,14 +33,14 @@ sealed class WhereTimeGoes(Conditions conditions) : SystemScenario(conditions)
     {
         if (!system.TakesSingly)
             throw new NotPossibleException($"{system.Name} gives out whole batches only");
-        await Backlogs.FillAsync(system, Conditions.Window, cancellationToken);
-        return await ProfileGetAsync(system, Conditions.Window, stop => system.WorkAsync(consumers, system.NewHandler(Work.WriteRow), stop), cancellationToken);
+        await Backlogs.FillAsync(system, Conditions.WindowOfProcess, cancellationToken);
+        return await TimeProfile.OfGetsAsync(system, Conditions.WindowOfProcess, stop => system.WorkApartAsync(inBatches: false, consumers, system.NewHandler(Work.WriteRow), stop), cancellationToken);
     });
 
     Case GetInBatches(int consumers) => Of($"Get in batches, {Words.Consumers(consumers)}", async (system, cancellationToken) =>
     {
         await Backlogs.FillForBatchesAsync(system, Conditions.WindowOfBatches, cancellationToken);
-        return await ProfileGetAsync(system, Conditions.WindowOfBatches, stop => system.WorkInBatchesAsync(consumers, system.NewHandler(Work.WriteRow), stop), cancellationToken);
+        return await TimeProfile.OfGetsAsync(system, Conditions.WindowOfBatches, stop => system.WorkApartAsync(inBatches: true, consumers, system.NewHandler(Work.WriteRow), stop), cancellationToken);
     });
 
     async Task<(double, TimeProfile)> ProfilePutAsync(QueueSystem system, CancellationToken cancellationToken)
@@ -53,18 +53,6 @@ sealed class WhereTimeGoes(Conditions conditions) : SystemScenario(conditions)
             await put;
         TimeProfile profile = await TimeProfile.TakeAsync(system, Conditions.Window.Length, cancellationToken);
         return (await put, profile);
-    }
-
-    static async Task<(double, TimeProfile)> ProfileGetAsync(QueueSystem system, Window window, Func<CancellationToken, Task> work, CancellationToken cancellationToken)
-    {
-        await using var consumption = new Consumption(work, cancellationToken);
-        await consumption.StartedAsync(() => system.Ledger.CountAsync(cancellationToken), cancellationToken);
-        await Task.Delay(window.Warmup, cancellationToken);
-        long before = await system.Ledger.CountAsync(cancellationToken);
-        TimeProfile profile = await TimeProfile.TakeAsync(system, window.Length, cancellationToken);
-        long count = await system.Ledger.CountAsync(cancellationToken) - before;
-        await consumption.ThrowIfEndedAsync();
-        return (count / profile.Length.TotalSeconds, profile);
     }
 
     static Case Of(string name, Func<QueueSystem, CancellationToken, Task<(double Rate, TimeProfile Profile)>> profileAsync) =>

@@ -26,8 +26,6 @@ sealed class HangfireSystem : InProcessSystem
     {
         _ledger = NpgsqlDataSource.Create(
             new NpgsqlConnectionStringBuilder(database.ConnectionString(SystemName).ConnectionString) { MaxAutoPrepare = 8 });
-        ThreadPool.GetMinThreads(out int threads, out int completionThreads);
-        ThreadPool.SetMinThreads(Math.Max(threads, Threads), completionThreads);
         GlobalJobFilters.Filters.Clear();
     }
 
@@ -45,6 +43,8 @@ sealed class HangfireSystem : InProcessSystem
         "get: a `BackgroundJobServer` with `WorkerCount` = consumers",
         "Npgsql: `Minimum Pool Size=4;Maximum Pool Size=100`",
     ];
+
+    public override void Attach(string place) => Open();
 
     public override async Task InstallAsync(CancellationToken cancellationToken)
     {
@@ -70,8 +70,15 @@ sealed class HangfireSystem : InProcessSystem
         """,
         cancellationToken);
 
+    public override async Task<double> PutAsync(int producers, Window window, CancellationToken cancellationToken)
+    {
+        using var threads = new MoreThreads();
+        return await base.PutAsync(producers, window, cancellationToken);
+    }
+
     public override async Task WorkAsync(int consumers, Handler handler, CancellationToken stop)
     {
+        using var threads = new MoreThreads();
         HangfireJob.Handler = handler;
         await ServeAsync(consumers, [Queue], stop);
     }
@@ -121,5 +128,19 @@ sealed class HangfireSystem : InProcessSystem
         await Task.Delay(Timeout.InfiniteTimeSpan, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         server.SendStop();
         await server.WaitForShutdownAsync(CancellationToken.None);
+    }
+
+    /// <summary>No longer than it works: with so many threads that look around for work the others of this process are slower.</summary>
+    sealed class MoreThreads : IDisposable
+    {
+        readonly int _before, _completionBefore;
+
+        public MoreThreads()
+        {
+            ThreadPool.GetMinThreads(out _before, out _completionBefore);
+            ThreadPool.SetMinThreads(Math.Max(_before, Threads), _completionBefore);
+        }
+
+        public void Dispose() => ThreadPool.SetMinThreads(_before, _completionBefore);
     }
 }

@@ -5,15 +5,13 @@ using Tpq.Bench.Report;
 
 namespace Tpq.Bench.Systems;
 
-/// <summary>This program once more, with one system that only waits: so nothing else is in its CPU time.</summary>
+/// <summary>A process of its own for a system that only waits: so nothing else is in its CPU time.</summary>
 static class IdleProcess
 {
     public const string Verb = "idle";
 
     /// <summary>By which its connections are told from this process's own.</summary>
     public const string ApplicationSuffix = " idle";
-
-    const string Variable = "TPQ_BENCH_DATABASE";
 
     /// <summary>Start-up, just-in-time compilation and the first looks are over when so little of a core was used for a second.</summary>
     const double Calm = 0.03;
@@ -26,14 +24,8 @@ static class IdleProcess
 
     public static async Task<IdleCost> MeasureAsync(QueueSystem system, int queues, TimeSpan time, CancellationToken cancellationToken)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath!)
-        {
-            ArgumentList = { Verb, system.Name, queues.ToString(CultureInfo.InvariantCulture), time.TotalSeconds.ToString(CultureInfo.InvariantCulture) },
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-        };
-        start.Environment[Variable] = system.Database.ConnectionString(system.Name).ConnectionString;
-        using Process process = Process.Start(start)!;
+        using Process process = Process.Start(OwnProcess.Start(
+            system, Verb, system.Name, queues.ToString(CultureInfo.InvariantCulture), time.TotalSeconds.ToString(CultureInfo.InvariantCulture)))!;
         try
         {
             await process.StandardOutput.ReadLineAsync(cancellationToken);
@@ -72,8 +64,7 @@ static class IdleProcess
     /// <summary>The other side: writes one line when it waits, and one with the part of a core that it used.</summary>
     public static async Task<int> RunAsync(string name, int queues, TimeSpan time, CancellationToken cancellationToken)
     {
-        var database = new Database(Environment.GetEnvironmentVariable(Variable)!, ApplicationSuffix);
-        await using QueueSystem system = Catalog.Create(name, database);
+        await using QueueSystem system = Catalog.Create(name, OwnProcess.Database(ApplicationSuffix));
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task waiting = Task.Run(() => system.WaitIdlyAsync(queues, stop.Token), CancellationToken.None);
         for (int second = 0; second < LeastSeconds || (second < MostSeconds && await UseAsync(TimeSpan.FromSeconds(1)) > Calm); second++)

@@ -2,10 +2,22 @@ using Tpq.Bench.Measuring;
 
 namespace Tpq.Bench.Systems;
 
-/// <summary>A system that is a library for .NET: producers and consumers are tasks of this process.</summary>
+/// <summary>A system that is a library for .NET: producers and consumers are tasks of this process, or of one that is started for them.</summary>
 abstract class InProcessSystem(Database database) : QueueSystem(database)
 {
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    /// <summary>By which <see cref="Attach"/> finds the queue that is in use.</summary>
+    public virtual string Place => "";
+
+    /// <summary>In another process than the one that has installed it.</summary>
+    /// <param name="place">The <see cref="Place"/> there.</param>
+    public virtual void Attach(string place)
+    {
+    }
+
+    public override Task WorkApartAsync(bool inBatches, int consumers, Handler handler, CancellationToken stop) =>
+        WorkProcess.RunAsync(this, inBatches, consumers, new Dictionary<string, string>(), stop);
 
     protected abstract Task PutOneAsync(string payload);
 

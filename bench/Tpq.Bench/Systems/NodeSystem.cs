@@ -54,9 +54,15 @@ abstract class NodeSystem(Database database, string package) : QueueSystem(datab
     public override Task GetCountAsync(int count, CancellationToken cancellationToken) =>
         Node.AskAsync("getCount", new { count }, cancellationToken);
 
-    public override async Task WorkAsync(int consumers, Handler handler, CancellationToken stop)
+    public override Task WorkAsync(int consumers, Handler handler, CancellationToken stop) => WorkAsync(consumers, handler, singly: false, stop);
+
+    /// <param name="consumers">How many at the same time.</param>
+    /// <param name="handler">What is done with each message.</param>
+    /// <param name="singly">Whether messages are to be taken one by one, where the system's settings for throughput take many.</param>
+    /// <param name="stop">Ends it.</param>
+    protected async Task WorkAsync(int consumers, Handler handler, bool singly, CancellationToken stop)
     {
-        await Node.AskAsync("work", new { consumers, work = handler.Work.ToString() }, CancellationToken.None);
+        await Node.AskAsync("work", new { consumers, work = handler.Work.ToString(), singly }, CancellationToken.None);
         while (!stop.IsCancellationRequested)
         {
             handler.Handled = await Node.AskAsync<long>("handled", null, CancellationToken.None);

@@ -68,8 +68,19 @@ abstract class QueueSystem(Database database) : IAsyncDisposable
     /// <summary>Consumes until it is stopped, then finishes what is in hand and returns.</summary>
     public virtual Task WorkAsync(int consumers, Handler handler, CancellationToken stop) => throw CannotDo("wait for messages");
 
+    /// <summary>As <see cref="WorkAsync"/>, but each message is taken by itself, and completed by itself.</summary>
+    public virtual Task WorkSinglyAsync(int consumers, Handler handler, CancellationToken stop) => WorkAsync(consumers, handler, stop);
+
     /// <summary>As <see cref="WorkAsync"/>, but one transaction, or one completion, is about many messages.</summary>
     public virtual Task WorkInBatchesAsync(int consumers, Handler handler, CancellationToken stop) => throw CannotDo("handle messages in batches");
+
+    /// <summary>As <see cref="WorkSinglyAsync"/> or <see cref="WorkInBatchesAsync"/>, in a process of its own, as in production.</summary>
+    /// <param name="inBatches">Which of them.</param>
+    /// <param name="consumers">How many at the same time.</param>
+    /// <param name="handler">Handles each message; where the process is another one, one of its own does.</param>
+    /// <param name="stop">Ends it.</param>
+    public virtual Task WorkApartAsync(bool inBatches, int consumers, Handler handler, CancellationToken stop) =>
+        inBatches ? WorkInBatchesAsync(consumers, handler, stop) : WorkSinglyAsync(consumers, handler, stop);
 
     /// <summary>Puts messages at the times of a schedule while consumers wait, and follows each of them.</summary>
     public virtual Task<IReadOnlyList<Arrival>> FollowAsync(Schedule schedule, int consumers, CancellationToken cancellationToken) =>

@@ -37,6 +37,10 @@ sealed class TpqSystem : InProcessSystem
         "Npgsql: `Minimum Pool Size=4;Maximum Pool Size=150;Max Auto Prepare=32;No Reset On Close=true`",
     ];
 
+    public override string Place => _queue.Name;
+
+    public override void Attach(string place) => _queue = _client.Queue(place);
+
     public override async Task InstallAsync(CancellationToken cancellationToken)
     {
         await _queue.CreateAsync(cancellationToken: cancellationToken);

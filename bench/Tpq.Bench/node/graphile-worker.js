@@ -11,13 +11,15 @@ export async function create(connectionString, application_name) {
   const utils = await makeWorkerUtils({ pgPool, logger: silent });
   await utils.migrate();
 
-  const start = (concurrency, taskList) => run({
+  const inBatches = { localQueue: { size: 500 }, completeJobBatchDelay: 0, failJobBatchDelay: 0 };
+
+  const start = (concurrency, taskList, settings = inBatches) => run({
     pgPool,
     taskList,
     noHandleSignals: true,
     logger: silent,
     preset: {
-      worker: { concurrentJobs: concurrency, localQueue: { size: 500 }, completeJobBatchDelay: 0, failJobBatchDelay: 0 },
+      worker: { concurrentJobs: concurrency, ...settings },
     },
   });
 
@@ -33,13 +35,13 @@ export async function create(connectionString, application_name) {
       throw cannot("graphile-worker gives jobs to its own runner only");
     },
 
-    async work(consumers, handler) {
+    async work(consumers, handler, singly) {
       const runner = await start(consumers, {
         [task]: async (message) => {
           if (handler.writesRow) await pgPool.query({ name: "ledger", text: "INSERT INTO ledger (message) VALUES ($1)", values: [0] });
           handler.note(message);
         },
-      });
+      }, singly ? {} : inBatches);
       return () => runner.stop();
     },
 

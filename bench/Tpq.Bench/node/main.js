@@ -86,9 +86,9 @@ const commands = {
     }
   },
 
-  async work({ consumers, work }) {
+  async work({ consumers, work, singly = false }) {
     handler = newHandler(work);
-    working = await system.work(consumers, handler);
+    working = await system.work(consumers, handler, singly);
   },
 
   async stop() {
