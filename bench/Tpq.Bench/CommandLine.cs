@@ -117,13 +117,9 @@ static class CommandLine
     static Command WorkCommand()
     {
         var name = new Argument<string>("system");
-        var place = new Argument<string>("place");
-        var consumers = new Argument<int>("consumers");
-        var inBatches = new Argument<bool>("batches");
-        var command = new Command(WorkProcess.Verb) { name, place, consumers, inBatches };
+        var command = new Command(WorkProcess.Verb) { name };
         command.Hidden = true;
-        command.SetAction((parse, cancellationToken) => WorkProcess.ConsumeAsync(
-            parse.GetRequiredValue(name), parse.GetRequiredValue(place), parse.GetRequiredValue(consumers), parse.GetRequiredValue(inBatches), cancellationToken));
+        command.SetAction((parse, cancellationToken) => WorkProcess.ServeAsync(parse.GetRequiredValue(name), cancellationToken));
         return command;
     }
 

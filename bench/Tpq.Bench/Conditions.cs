@@ -12,8 +12,8 @@ sealed record Conditions(bool Quick, int Rounds, TimeSpan Length)
     /// <summary>How many times as long as others batches are measured.</summary>
     public const int LongerForBatches = 3;
 
-    /// <summary>How many times as long as others a process that has just begun is warmed up.</summary>
-    public const int LongerForProcesses = 3;
+    /// <summary>How many times as long as others the work of a process of its own is warmed up.</summary>
+    public const int LongerForProcesses = 2;
 
     public static Conditions Of(bool quick, int? rounds = null, double? seconds = null) => quick
         ? new Conditions(true, rounds ?? 1, TimeSpan.FromSeconds(seconds ?? 0.5))
@@ -25,7 +25,7 @@ sealed record Conditions(bool Quick, int Rounds, TimeSpan Length)
     /// </summary>
     public Window Window => new(TimeSpan.FromSeconds(Quick ? 0.2 : 2), Length);
 
-    /// <summary>For the throughput of consumers in a process of their own, which has just begun and compiles what it runs.</summary>
+    /// <summary>For the throughput of consumers in a process of their own, which compiles in the first round what it runs.</summary>
     public Window WindowOfProcess => Window with { Warmup = Window.Warmup * LongerForProcesses };
 
     /// <summary>As the other, in batches: what many consumers have in hand at its begin and at its end has to be little beside what they finish in it.</summary>

@@ -17,6 +17,9 @@ sealed class Consumption : IAsyncDisposable
         _work = Task.Run(() => work(_stop.Token), CancellationToken.None);
     }
 
+    /// <summary>Ends with the work.</summary>
+    public Task Ended => _work;
+
     public async ValueTask DisposeAsync()
     {
         try

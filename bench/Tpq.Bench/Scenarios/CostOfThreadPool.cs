@@ -43,6 +43,20 @@ sealed class CostOfThreadPool(Conditions conditions) : Scenario(conditions)
     {
         Variant[] variants = [.. Variants.Where(v => run.Subjects.Names.Contains(v.System))];
         run.Expect(Conditions.Rounds * Conditions.Workers.Count * variants.Length);
+        var processes = new Dictionary<Variant, WorkProcess>();
+        try
+        {
+            await MeasureAsync(run, variants, processes, cancellationToken);
+        }
+        finally
+        {
+            foreach (WorkProcess process in processes.Values)
+                await process.DisposeAsync();
+        }
+    }
+
+    async Task MeasureAsync(ScenarioRun run, Variant[] variants, Dictionary<Variant, WorkProcess> processes, CancellationToken cancellationToken)
+    {
         for (int round = 0; round < Conditions.Rounds; round++)
             foreach (int consumers in Conditions.Workers)
                 foreach (Variant variant in Ordered(variants, round))
@@ -50,7 +64,7 @@ sealed class CostOfThreadPool(Conditions conditions) : Scenario(conditions)
                     run.Begin($"{Words.Consumers(consumers)}, {variant.Name}, round {round + 1}");
                     try
                     {
-                        await MeasureAsync(run, variant, consumers, round, cancellationToken);
+                        await MeasureAsync(run, variant, processes, consumers, round, cancellationToken);
                     }
                     catch (Exception e) when (!cancellationToken.IsCancellationRequested)
                     {
@@ -63,13 +77,15 @@ sealed class CostOfThreadPool(Conditions conditions) : Scenario(conditions)
                 }
     }
 
-    async Task MeasureAsync(ScenarioRun run, Variant variant, int consumers, int round, CancellationToken cancellationToken)
+    async Task MeasureAsync(ScenarioRun run, Variant variant, Dictionary<Variant, WorkProcess> processes, int consumers, int round, CancellationToken cancellationToken)
     {
         QueueSystem system = await run.Subjects.GetAsync(variant.System, "", rehearse: false, cancellationToken);
         await Backlogs.FillAsync(system, Conditions.WindowOfProcess, cancellationToken);
+        if (system is InProcessSystem library && (!processes.TryGetValue(variant, out WorkProcess? process) || process.HasEnded))
+            processes[variant] = new WorkProcess(library, variant.Environment);
         (double rate, TimeProfile profile) = await TimeProfile.OfGetsAsync(system, Conditions.WindowOfProcess,
-            stop => system is InProcessSystem library
-                ? WorkProcess.RunAsync(library, inBatches: false, consumers, variant.Environment, stop)
+            stop => processes.TryGetValue(variant, out WorkProcess? own)
+                ? own.RunAsync(inBatches: false, consumers, stop)
                 : system.WorkApartAsync(inBatches: false, consumers, system.NewHandler(Work.WriteRow), stop), cancellationToken);
         double messages = rate * profile.Length.TotalSeconds;
         run.Record(new Value(Rate(consumers), rate), variant.Name, round);

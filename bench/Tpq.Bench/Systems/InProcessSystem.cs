@@ -7,6 +7,8 @@ abstract class InProcessSystem(Database database) : QueueSystem(database)
 {
     static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
+    WorkProcess? _apart;
+
     /// <summary>By which <see cref="Attach"/> finds the queue that is in use.</summary>
     public virtual string Place => "";
 
@@ -16,8 +18,19 @@ abstract class InProcessSystem(Database database) : QueueSystem(database)
     {
     }
 
-    public override Task WorkApartAsync(bool inBatches, int consumers, Handler handler, CancellationToken stop) =>
-        WorkProcess.RunAsync(this, inBatches, consumers, new Dictionary<string, string>(), stop);
+    public override async Task WorkApartAsync(bool inBatches, int consumers, Handler handler, CancellationToken stop)
+    {
+        if (_apart is { HasEnded: true })
+            await EndApartAsync();
+        _apart ??= new WorkProcess(this, new Dictionary<string, string>());
+        await _apart.RunAsync(inBatches, consumers, stop);
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await EndApartAsync();
+        await base.DisposeAsync();
+    }
 
     protected abstract Task PutOneAsync(string payload);
 
@@ -67,4 +80,11 @@ abstract class InProcessSystem(Database database) : QueueSystem(database)
 
     protected Consumption Consume(int consumers, Handler handler, CancellationToken cancellationToken) =>
         new(stop => WorkAsync(consumers, handler, stop), cancellationToken);
+
+    async Task EndApartAsync()
+    {
+        if (_apart is not null)
+            await _apart.DisposeAsync();
+        _apart = null;
+    }
 }
