@@ -26,7 +26,7 @@ sealed class CostOfThreadPool(Conditions conditions) : Scenario(conditions)
     public override string Title => "What the thread pool costs";
 
     public override string Text =>
-        "As (b), with single messages, .NET has one thread or a few that wait for all sockets, and what has arrived they hand to the thread pool: each answer of the server "
+        "As (b), with single messages. .NET has one thread or a few that wait for all sockets, and what has arrived they hand to the thread pool: each answer of the server "
         + $"wakes two threads, of which the second looks around for more work before it sleeps. *Without the pool* is the same program with `{Variable}=1`, where the thread that has waited goes on with the "
         + "work itself, as in programs of one thread. That shows what the hand-over costs, and is no setting to recommend: who blocks there, be it for a moment, keeps everybody else's answers waiting.";
 
