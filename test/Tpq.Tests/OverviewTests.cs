@@ -67,6 +67,7 @@ public sealed class OverviewTests(Server server) : DatabaseTest(server)
         TpqQueue queue = await NewQueueAsync();
         await ExecuteAsync($"SET tpq.quiet = 'on'; INSERT INTO \"{Schema}\".tpq_orders (data) SELECT '0' FROM generate_series(1, 1000)");
         Assert.Equal(Exactly(1000), (await Reader.ReadAsync(Token)).Find("orders")!.Ready);
+        await WithoutAutovacuumAsync();
         await ExecuteAsync($"SET tpq.quiet = 'on'; INSERT INTO \"{Schema}\".tpq_orders (data) SELECT '0' FROM generate_series(1, 49000)");
         await EventuallyAsync(async () => (await Reader.ReadAsync(Token)).Find("orders")!.Ready == new Tally(50_000, IsEstimate: true), "the statistics have it");
         Assert.True(await queue.DeleteAsync((await queue.PeekAsync(cancellationToken: Token))[0].Message.Id, Token));
@@ -77,6 +78,7 @@ public sealed class OverviewTests(Server server) : DatabaseTest(server)
     public async Task BehindManyDeadRows_ALookIsNoLonger_AndFindsWhatIsThere()
     {
         TpqQueue queue = await NewQueueAsync();
+        await WithoutAutovacuumAsync();
         await ExecuteAsync($"SET tpq.quiet = 'on'; INSERT INTO \"{Schema}\".tpq_orders (data) SELECT '0' FROM generate_series(1, 300000)");
         await using NpgsqlConnection other = await OpenAsync();
         await using NpgsqlTransaction transaction = await other.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, Token);
@@ -93,6 +95,9 @@ public sealed class OverviewTests(Server server) : DatabaseTest(server)
         Assert.InRange(await PagesAsync(OverviewSql.Look(statistics).Replace("$1", $"{statistics.After}").Replace("$2", "'-infinity'")), 1, 1_000);
         Assert.InRange(await PagesAsync(QueueGauge.Statement([(statistics.Name, statistics)])), 1, 1_000);
     }
+
+    /// <summary>An ANALYZE between an INSERT and the report of its backend has the statistics count the rows twice, until the next one.</summary>
+    Task WithoutAutovacuumAsync() => ExecuteAsync($"ALTER TABLE \"{Schema}\".tpq_orders SET (autovacuum_enabled = off)");
 
     async Task<long> PagesAsync(string statement)
     {
