@@ -16,6 +16,7 @@ mtype message[MESSAGES + 1] = absent;
 
 /* Head. A set of ids has a bit for each. */
 byte position = FRONT;
+byte planned = FRONT;                  /* Where the last stretch of a take that goes along with a commit ends. */
 byte known;
 byte back = FRONT;
 bool isLookingBack, isSweep;
@@ -25,8 +26,12 @@ bool isDue = true;                     /* By the time that has passed. */
 
 bool isWoken[2] = true;
 
+/* What a take has found, of which the head does not know yet. */
+byte found[2];
+
 /* For the checks alone. */
 byte promised;                         /* Free ids that must be found without a sweep: this client gave them back, or the bell named them. */
+byte unpassed;                         /* Free ids that must be found by the next look without a sweep: no take had passed them when they became visible. */
 #ifdef CASE_ROLLBACK
 bool isGiven;                          /* One is rolled back by this client, */
 #else
@@ -39,7 +44,9 @@ bool isOver;
 #define IS_THERE(id) (message[id] == there)
 #define ANY_THERE (IS_THERE(1) || IS_THERE(2) || IS_THERE(3))
 #define IS_PROMISED(id) (IS_THERE(id) && HAS(promised, id))
+#define IS_UNPASSED(id) (IS_THERE(id) && HAS(unpassed, id))
 #define SWEEP_IS_DUE (!isSweep && isDue)
+#define IS_PLAIN (known == 0 && (isLookingBack || back == NOTHING && !SWEEP_IS_DUE))
 
 /* Unless somebody has it in hand already, who may give it back without a word. */
 inline Promise(id)
@@ -50,10 +57,19 @@ inline Promise(id)
     fi
 }
 
+inline BackTo(id)
+{
+    back = (back < id - 1 -> back : id - 1)
+}
+
+/* Name, and LookBackTo. */
 inline LookBackTo(id)
 {
+#ifndef WITHOUT_NEW_PLAN
+    planned = FRONT;
+#endif
     if
-    :: id <= position -> back = (back < id - 1 -> back : id - 1)
+    :: id <= position -> BackTo(id)
 #ifndef WITHOUT_AHEAD
     :: id > position ->
         ahead = (ahead < id -> ahead : id);
@@ -68,7 +84,7 @@ inline LookBackTo(id)
 inline Raised(i)
 {
     if
-    :: beganBefore[i] && ahead < position -> back = (back < ahead - 1 -> back : ahead - 1)
+    :: beganBefore[i] && ahead < position -> BackTo(ahead)
     :: else
     fi;
     if
@@ -92,6 +108,13 @@ inline Plain(from)
     isBack = false
 }
 
+inline BeginAlong()
+{
+    after = (position > planned -> position : planned);
+    planned = (after > MESSAGES -> after : after + 1);      /* Behind them all it is one place. */
+    isAlong = true
+}
+
 inline EndBack(goesOn, behind)
 {
     isLookingBack = false;
@@ -112,8 +135,8 @@ inline Abandon()
 
 proctype Consumer(bit i)
 {
-    byte after, tried, still, found;
-    bool isBack;
+    byte after, tried, still;
+    bool isBack, isAlong;
 
 look:
     /* Head.Begin */
@@ -122,12 +145,16 @@ look:
         :: isWoken[i] -> isWoken[i] = false
         :: isOver -> goto end
         fi;
-#ifndef WITHOUT_SWEEP
-        if :: back == NOTHING && SWEEP_IS_DUE -> back = FRONT :: else fi;
-#endif
         if
-        :: isLookingBack || back == NOTHING -> Plain(position)
-        :: else -> BeginBack(back)
+        :: IS_PLAIN && position != FRONT -> BeginAlong()
+        :: true ->
+#ifndef WITHOUT_SWEEP
+            if :: back == NOTHING && SWEEP_IS_DUE -> back = FRONT :: else fi;
+#endif
+            if
+            :: isLookingBack || back == NOTHING -> Plain(position)
+            :: else -> BeginBack(back)
+            fi
         fi;
         isTaking[i] = true;
         tried = known
@@ -136,23 +163,27 @@ take:
     /* The statement: the known ids first, and only where none of them is free, the scan. */
     atomic {
         if
-        :: HAS(tried, 1) && IS_THERE(1) -> found = 1
-        :: else ->
+        :: isAlong -> isWoken[i] = true     /* It fails. */
+        :: true ->
             if
-            :: HAS(tried, 2) && IS_THERE(2) -> found = 2
+            :: HAS(tried, 1) && IS_THERE(1) -> found[i] = 1
             :: else ->
                 if
-                :: HAS(tried, 3) && IS_THERE(3) -> found = 3
+                :: HAS(tried, 2) && IS_THERE(2) -> found[i] = 2
                 :: else ->
                     if
-                    :: after < 1 && IS_THERE(1) -> found = 1
+                    :: HAS(tried, 3) && IS_THERE(3) -> found[i] = 3
                     :: else ->
                         if
-                        :: after < 2 && IS_THERE(2) -> found = 2
+                        :: after < 1 && IS_THERE(1) -> found[i] = 1
                         :: else ->
                             if
-                            :: after < 3 && IS_THERE(3) -> found = 3
-                            :: else
+                            :: after < 2 && IS_THERE(2) -> found[i] = 2
+                            :: else ->
+                                if
+                                :: after < 3 && IS_THERE(3) -> found[i] = 3
+                                :: else
+                                fi
                             fi
                         fi
                     fi
@@ -160,7 +191,7 @@ take:
             fi
         fi;
         if
-        :: found > 0 -> message[found] = held
+        :: found[i] > 0 -> message[found[i]] = held; unpassed = unpassed & (255 - BIT(found[i]))
         :: else
         fi;
         /* What its snapshot shows, in hand or not. */
@@ -173,7 +204,7 @@ take:
         /* Forget, and Report. */
         known = known & (255 - (tried & (255 - still)));
         if
-        :: found > 0 && HAS(tried, found) ->
+        :: found[i] > 0 && HAS(tried, found[i]) ->
 #ifndef WITHOUT_ABANDON
             Abandon()
 #else
@@ -181,21 +212,35 @@ take:
 #endif
         :: else ->
             if
-            :: found > position -> position = found; Raised(i)
+            :: found[i] > position -> position = found[i]; Raised(i)
             :: else
             fi;
             if
 #ifndef WITHOUT_GOING_ON
-            :: isBack -> EndBack(found > 0 && found < position, found)
+            :: isBack -> EndBack(found[i] > 0 && found[i] < position, found[i])
 #else
             :: isBack -> EndBack(false, 0)
 #endif
             :: else
             fi
         fi;
+        if
+        :: isAlong && found[i] == 0 ->
+#ifndef WITHOUT_NAMING
+            LookBackTo(after + 1);
+#else
+            planned = FRONT;
+#endif
+            /* Who has seen an empty queue sleeps; else the next look is made at once. */
+            isWoken[i] = isWoken[i] || !(IS_PLAIN)
+#ifndef WITHOUT_LOOKING_AGAIN
+        :: !isAlong && found[i] == 0 && !isLookingBack && back != NOTHING -> isWoken[i] = true
+#endif
+        :: else
+        fi;
         tried = 0; still = 0;
         if
-        :: found == 0 && after != FRONT && SWEEP_IS_DUE ->
+        :: !isAlong && found[i] == 0 && after != FRONT && SWEEP_IS_DUE ->
 #ifndef WITHOUT_SWEEP
             /* Once more, from the front. */
             if
@@ -206,24 +251,24 @@ take:
 #endif
         :: else
         fi;
-        after = 0; isBack = false;
+        after = 0; isBack = false; isAlong = false;
         isTaking[i] = false; beganBefore[i] = false;
         if
-        :: found == 0 -> goto look
+        :: found[i] == 0 -> goto look
         /* It is committed, of which nobody needs to wait for anything. */
-        :: found > 0 -> message[found] = gone; promised = promised & (255 - BIT(found)); isWoken[i] = true; found = 0; goto look
-        :: found > 0 && !isGiven -> isGiven = true
+        :: found[i] > 0 -> message[found[i]] = gone; promised = promised & (255 - BIT(found[i])); isWoken[i] = true; found[i] = 0; goto look
+        :: found[i] > 0 && !isGiven -> isGiven = true
         fi
     }
     /* It is rolled back, and then remembered. */
-    message[found] = there;
+    message[found[i]] = there;
     atomic {
 #ifndef WITHOUT_KNOWN
-        known = known | BIT(found);
+        known = known | BIT(found[i]);
 #endif
-        Promise(found);
+        Promise(found[i]);
         isWoken[i] = true;
-        found = 0;
+        found[i] = 0;
         goto look
     }
 end:
@@ -233,7 +278,13 @@ end:
 /* Puts all at once, and they are committed in any order. The bell names each, or nobody rings it. */
 proctype Producer(byte id)
 {
-    message[id] = there;
+    atomic {
+        message[id] = there;
+        if
+        :: position < id && found[0] < id && found[1] < id -> unpassed = unpassed | BIT(id)
+        :: else
+        fi
+    }
     if
     :: atomic {
             LookBackTo(id);
@@ -256,7 +307,8 @@ proctype Stranger()
         :: isOver -> goto end
         fi;
         message[id] = held;
-        promised = promised & (255 - BIT(id))
+        promised = promised & (255 - BIT(id));
+        unpassed = unpassed & (255 - BIT(id))
     }
     if
     :: message[id] = there
@@ -271,6 +323,10 @@ proctype Clock()
     timeout;
     /* Nobody looks any more. */
     assert(!IS_PROMISED(1) && !IS_PROMISED(2) && !IS_PROMISED(3));
+    /* Somebody does, though no sweep is due. */
+    isWoken[0] = true;
+    timeout;
+    assert(!IS_UNPASSED(1) && !IS_UNPASSED(2) && !IS_UNPASSED(3));
     atomic { isDue = true; isWoken[0] = true };
     timeout;
     assert(!ANY_THERE);

@@ -8,6 +8,10 @@ namespace Tpq.Internal;
 /// transaction is open, and a slow consumer is such a transaction. A scan from the front walks all of them: with one transaction held open,
 /// takes get slower without bound. So a take scans from the <b>position</b>, the last id that this client took. The position only rises.
 /// Going back by so much as one id would walk everything that was consumed since.</para>
+/// <para>Takes that go along with a commit, of which a client with many consumers has many under way, would pass one by one over the rows that the others are about to delete. So each
+/// of them begins behind the <b>stretch</b> of the one before: as many ids as that one takes at most. No row between is left: a stretch has no more rows than ids, so whoever takes as many
+/// as planned, from there on, leaves none for the next to pass. One that comes short, or fails, breaks this. Then the id behind its last is as one that the doorbell has named, and
+/// the plan begins anew at the position.</para>
 /// <para>Rows below the position are found in two ways. <b>Known ids</b>, the client's own rollbacks and whatever it took in a caller's
 /// transaction, whose end it cannot see, are tried first, by primary key; one that a new snapshot no longer shows is dropped.
 /// A <b>look back</b> is a scan with a cursor of its own, from the front or from an id that the doorbell named, which goes on behind each
@@ -38,6 +42,9 @@ sealed class Head(TimeProvider time, string queue)
     long _position = Front;
     DateTimeOffset? _positionPutAt;
 
+    /// <summary>Where the last stretch ends; behind the position, or of no account.</summary>
+    long _planned = Front;
+
     /// <summary>Behind which id a look back has to begin or to go on; null for none.</summary>
     long? _back = Front;
 
@@ -59,6 +66,16 @@ sealed class Head(TimeProvider time, string queue)
         {
             lock (_gate)
                 return _known.Count == 0 ? [] : [.. _known.Keys];
+        }
+    }
+
+    /// <summary>Whether a look back was asked for that nobody makes yet.</summary>
+    public bool IsLookBackDue
+    {
+        get
+        {
+            lock (_gate)
+                return !_isLookingBack && _back is not null;
         }
     }
 
@@ -125,12 +142,7 @@ sealed class Head(TimeProvider time, string queue)
     public void LookBackTo(long id)
     {
         lock (_gate)
-        {
-            if (id <= _position)
-                _back = Math.Min(_back ?? long.MaxValue, id - 1);
-            else
-                (_ahead, _namedAt) = (Math.Min(_ahead ?? long.MaxValue, id), time.GetTimestamp());
-        }
+            Name(id);
     }
 
     /// <summary>Anything may have become visible anywhere.</summary>
@@ -140,11 +152,18 @@ sealed class Head(TimeProvider time, string queue)
             _back = Front;
     }
 
-    /// <summary>The next take, where that is a plain scan from the position; null where it is more.</summary>
-    public Scan? BeginPlain()
+    /// <summary>Where a take that goes along with a commit is to scan; null where the next take is more than a plain scan. Its end is to be reported, whatever it was.</summary>
+    /// <param name="max">How many messages it takes at most.</param>
+    public Scan? BeginAlong(int max)
     {
         lock (_gate)
-            return IsPlainNow() ? FromPosition() : null;
+        {
+            if (_position == Front || !IsPlainNow())
+                return null;
+            long after = Math.Max(_position, _planned);
+            _planned = after + max;
+            return FromPosition() with { After = after, IsAlong = true };
+        }
     }
 
     /// <summary>Where the next take is to scan. Its end is to be reported, whatever it was.</summary>
@@ -177,9 +196,14 @@ sealed class Head(TimeProvider time, string queue)
             TpqMessage? last = found.Count > 0 ? found[^1] : null;
             if (last is not null && (last.Id > _position || IsAfterReset(scan, last)))
             {
+                if (last.Id < _position)
+                    _planned = Front;
                 (_position, _positionPutAt) = (last.Id, last.EnqueuedAt);
                 LookBackToWhatWasPassed(scan);
             }
+            if (scan.IsAlong && found.Count < max)
+                // Others were planned as if it had found enough.
+                Name((last?.Id ?? scan.After) + 1);
             if (scan.IsBack)
                 EndBack(took ?? time.GetElapsedTime(scan.Began), goesOnBehind: last is not null && found.Count == max && last.Id < _position ? last.Id : null);
         }
@@ -190,6 +214,8 @@ sealed class Head(TimeProvider time, string queue)
     {
         lock (_gate)
         {
+            if (scan.IsAlong)
+                Name(scan.After + 1);
             if (scan.IsBack)
                 EndBack(TimeSpan.Zero, goesOnBehind: scan.After);
         }
@@ -225,6 +251,15 @@ sealed class Head(TimeProvider time, string queue)
             _back = Math.Min(_back ?? long.MaxValue, id);
         else if (_isSweep)
             EndSweep();
+    }
+
+    void Name(long id)
+    {
+        if (id <= _position)
+            _back = Math.Min(_back ?? long.MaxValue, id - 1);
+        else
+            (_ahead, _namedAt) = (Math.Min(_ahead ?? long.MaxValue, id), time.GetTimestamp());
+        _planned = Front;
     }
 
     /// <summary>A take that began before an id was named may not have seen it, and yet raise the position past it.</summary>

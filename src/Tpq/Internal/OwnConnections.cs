@@ -74,11 +74,11 @@ sealed class OwnConnections(TpqClient client) : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether a consumer may go on with its connection.</summary>
-    /// <param name="connection">The connection.</param>
-    /// <param name="isInTransaction">Whether it has the next transaction on it already; else it could be another's meanwhile.</param>
-    public bool MayGoOn(OwnConnection connection, bool isInTransaction) =>
-        !IsOld(connection) && (isInTransaction || (HasPoolToSpare && !client.HasTooManyConsumers));
+    /// <summary>Whether a consumer may go on with its connection, with the next transaction on it.</summary>
+    public bool MayGoOn(OwnConnection connection) => !IsOld(connection);
+
+    /// <summary>As <see cref="MayGoOn"/>, without a transaction on it: it could be another's meanwhile.</summary>
+    public bool MayPause(OwnConnection connection) => !IsOld(connection) && HasPoolToSpare && !client.HasTooManyConsumers;
 
     /// <summary>Gives back the one that is kept, and keeps none from now on. One in use is closed by who uses it.</summary>
     public async ValueTask DisposeAsync()

@@ -175,6 +175,7 @@ sealed class OwnTransaction : IAsyncDisposable
         }
         catch (Exception e)
         {
+            next?.Abandon();
             settle?.Failed(e);
             throw;
         }
@@ -192,8 +193,8 @@ sealed class OwnTransaction : IAsyncDisposable
     /// <summary>A look back is not made together with a commit: it may take long, and is timed.</summary>
     PendingTake? PlanNext()
     {
-        Scan? along = Queue.Head.BeginPlain();
-        return Client.OwnConnections.MayGoOn(_connection, isInTransaction: along is not null) ? new PendingTake(this, Queue, TakesNext, along) : null;
+        Scan? along = Client.OwnConnections.MayGoOn(_connection) ? Queue.Head.BeginAlong(TakesNext) : null;
+        return along is not null || Client.OwnConnections.MayPause(_connection) ? new PendingTake(this, Queue, TakesNext, along) : null;
     }
 
     void ThrowIfEnded()

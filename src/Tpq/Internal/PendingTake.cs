@@ -53,6 +53,13 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue, int max, Sca
         }
     }
 
+    /// <summary>The commit has failed, be it before anything was sent. To say it twice does no harm.</summary>
+    public void Abandon()
+    {
+        if (along is { } scan)
+            queue.Head.Abandon(scan);
+    }
+
     /// <summary>The take's outcome.</summary>
     /// <param name="cancellationToken">Cancels one that was not sent along.</param>
     /// <returns>What is in hand; null if there was none. Then the connection is given back, and another look is needed.</returns>

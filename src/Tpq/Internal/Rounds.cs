@@ -52,16 +52,13 @@ static class Rounds
             TimeSpan took = Stopwatch.GetElapsedTime(began) / queues.Length;
             foreach ((QueueState queue, Scan scan, bool isFound) in queues.Zip(scans, found))
             {
+                // What is there is still to be looked for, by who takes it.
                 if (isFound)
-                {
-                    // Still to be looked for, by who takes it.
                     queue.Head.Abandon(scan);
-                    queue.Sleepers.WakeOne();
-                }
                 else
-                {
                     queue.Head.End(scan, [], max: 1, took);
-                }
+                if (isFound || queue.Head.IsLookBackDue)
+                    queue.Sleepers.WakeOne();
             }
         }
     }

@@ -33,9 +33,15 @@ static class Take
                 throw;
             }
             statement.Report(found);
-            if (found.Count > 0 || scan.IsFromFront || !(toTheEnd || queue.Head.IsSweepDue))
+            if (found.Count > 0)
                 return found;
-            scan = queue.Head.BeginAtFront();
+            // What was asked for while this one looked back is its own to do: who has asked may have relied on it, and sleep.
+            if (queue.Head.IsLookBackDue)
+                scan = queue.Head.Begin();
+            else if (!scan.IsFromFront && (toTheEnd || queue.Head.IsSweepDue))
+                scan = queue.Head.BeginAtFront();
+            else
+                return found;
             known = [];
         }
     }

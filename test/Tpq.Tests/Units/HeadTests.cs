@@ -199,6 +199,127 @@ public sealed class HeadTests
         Assert.Equal(1, Take().After);
     }
 
+    [Fact]
+    public void TakesAlongWithACommit_BeginEachBehindTheStretchOfTheOneBefore()
+    {
+        Take(100);
+        Scan one = Along(), two = Along(), batch = Along(500), next = Along();
+        Assert.Equal([100, 101, 102, 602], new[] { one.After, two.After, batch.After, next.After });
+        Assert.Equal(100, Take(101).After);
+        _head.End(next, [Message(700)], 1);
+        Assert.Equal(700, Along().After);
+        Assert.True(_head.IsPlain);
+    }
+
+    [Fact]
+    public void ATakeAlong_IsNeitherTheFirst_NorALookBack()
+    {
+        Assert.Null(_head.BeginAlong(1));
+        Take(100);
+        _head.LookBackTo(40);
+        Assert.Null(_head.BeginAlong(1));
+        Scan back = _head.Begin();
+        Assert.Equal(100, Along().After);
+        _head.End(back, [], 1);
+        _head.Remember(50);
+        Assert.Null(_head.BeginAlong(1));
+    }
+
+    [Fact]
+    public void AfterATakeAlongThatFoundNothing_ThePlanBeginsAtThePositionAgain_AndNothingIsLookedBackTo()
+    {
+        Take(100);
+        Along(500);
+        _head.End(Along(500), [], 500);
+        Assert.True(_head.IsPlain);
+        Assert.Equal(100, Along().After);
+        Assert.Equal(101, Along().After);
+    }
+
+    [Theory]
+    [InlineData(true, true)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(false, false)]
+    public void WhatATakeAlongDidNotFind_ThoughALaterOneFoundMore_IsLookedBackTo(bool isFirst, bool fails)
+    {
+        Take(100);
+        Scan one = Along(), two = Along();
+        if (!isFirst)
+            _head.End(two, [Message(102)], 1);
+        if (fails)
+            _head.Abandon(one);
+        else
+            _head.End(one, [], 1);
+        if (isFirst)
+            _head.End(two, [Message(102)], 1);
+        Assert.False(_head.IsPlain);
+        Assert.Equal(100, Take(101).After);
+        Assert.Equal(101, Take().After);
+        Assert.Equal(102, Take().After);
+    }
+
+    [Fact]
+    public void ABatchAlongThatCameShort_IsLookedBackTo_FromItsLastOn()
+    {
+        Take(100);
+        Scan one = Along(10), two = Along(10);
+        _head.End(two, [.. Ids(111, 10)], 10);
+        _head.End(one, [.. Ids(101, 4)], 10);
+        Assert.Equal(104, Take(105).After);
+    }
+
+    [Fact]
+    public void ABatchAlongThatFoundEnough_IsNotLookedBackTo()
+    {
+        Take(100);
+        Scan one = Along(10), two = Along(10);
+        _head.End(two, [.. Ids(111, 10)], 10);
+        _head.End(one, [.. Ids(101, 10)], 10);
+        Assert.True(_head.IsPlain);
+        Assert.Equal(120, Along().After);
+    }
+
+    [Fact]
+    public void ANamedId_WithinThePlan_IsNotPassedByWhatIsPlannedFromThenOn()
+    {
+        Take(100);
+        Scan one = Along(), two = Along();
+        _head.LookBackTo(101);
+        Assert.Equal(100, Along().After);
+        _head.End(two, [Message(102)], 1);
+        _head.End(one, [Message(103)], 1);
+        Assert.Equal(100, Take(101).After);
+    }
+
+    [Fact]
+    public void AResetSequence_SetsThePlanBackToo()
+    {
+        Take(1000);
+        Along();
+        Along();
+        Pass(100);
+        _head.End(_head.Begin(), [Message(1, putAt: 1)], 1);
+        Assert.Equal(1, Along().After);
+    }
+
+    [Fact]
+    public void WhatIsAskedForDuringALookBack_IsDueWhenThatIsOver()
+    {
+        Take(100);
+        _head.LookBackTo(40);
+        Assert.True(_head.IsLookBackDue);
+        Scan back = _head.Begin();
+        _head.LookBackTo(30);
+        Assert.False(_head.IsLookBackDue);
+        _head.End(back, [], 1);
+        Assert.True(_head.IsLookBackDue);
+    }
+
+    Scan Along(int max = 1) => _head.BeginAlong(max)!.Value;
+
+    static IEnumerable<TpqMessage> Ids(int first, int count) => Enumerable.Range(first, count).Select(id => Message(id));
+
     /// <summary>One take, which finds these.</summary>
     Scan Take(params long[] ids)
     {
