@@ -81,7 +81,9 @@ sealed class CostOfThreadPool(Conditions conditions) : Scenario(conditions)
     {
         QueueSystem system = await run.Subjects.GetAsync(variant.System, "", rehearse: false, cancellationToken);
         await Backlogs.FillAsync(system, Conditions.WindowOfProcess, cancellationToken);
-        if (system is InProcessSystem library && (!processes.TryGetValue(variant, out WorkProcess? process) || process.HasEnded))
+        if (processes.TryGetValue(variant, out WorkProcess? ended) && ended.HasEnded && processes.Remove(variant))
+            await ended.DisposeAsync();
+        if (system is InProcessSystem library && !processes.ContainsKey(variant))
             processes[variant] = new WorkProcess(library, variant.Environment);
         (double rate, TimeProfile profile) = await TimeProfile.OfGetsAsync(system, Conditions.WindowOfProcess,
             stop => processes.TryGetValue(variant, out WorkProcess? own)

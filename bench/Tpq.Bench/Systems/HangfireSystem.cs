@@ -115,8 +115,11 @@ sealed class HangfireSystem : InProcessSystem
 
     string ConnectionString => Database.ConnectionString(SystemName).ConnectionString;
 
+    /// <summary>Once: a process is told where its work is before each measurement.</summary>
     void Open()
     {
+        if (_storage is not null)
+            return;
         var options = new PostgreSqlStorageOptions { EnableLongPolling = true, UseSlidingInvisibilityTimeout = true };
         _storage = new PostgreSqlStorage(new NpgsqlConnectionFactory(ConnectionString, options), options);
         _client = new BackgroundJobClient(_storage);

@@ -39,8 +39,18 @@ sealed class WorkProcess : IAsyncDisposable
         await _process.WaitForExitAsync(stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (stop.IsCancellationRequested)
             await TellAsync(Stop);
-        if (await _process.StandardOutput.ReadLineAsync(CancellationToken.None).AsTask().WaitAsync(Patience, CancellationToken.None) != Stopped)
-            throw new InvalidOperationException("the process with the consumers has ended");
+        try
+        {
+            if (await _process.StandardOutput.ReadLineAsync(CancellationToken.None).AsTask().WaitAsync(Patience, CancellationToken.None) != Stopped)
+                throw new InvalidOperationException("the process with the consumers has ended");
+        }
+        catch (TimeoutException)
+        {
+            // It would take the next order for the word to stop.
+            _process.Kill(entireProcessTree: true);
+            await _process.WaitForExitAsync(CancellationToken.None);
+            throw;
+        }
     }
 
     public async ValueTask DisposeAsync()
