@@ -37,6 +37,7 @@ bool isGiven;                          /* One is rolled back by this client, */
 #else
 bool isGiven = true;                   /* or one by a stranger. */
 #endif
+bool isBusy;                           /* One of them has a message in hand that takes for ever. */
 bool isOver;
 
 #define BIT(id) (1 << (id))
@@ -46,6 +47,7 @@ bool isOver;
 #define IS_PROMISED(id) (IS_THERE(id) && HAS(promised, id))
 #define IS_UNPASSED(id) (IS_THERE(id) && HAS(unpassed, id))
 #define SWEEP_IS_DUE (!isSweep && isDue)
+#define IS_LOOK_BACK_DUE (!isLookingBack && back != NOTHING)
 #define IS_PLAIN (known == 0 && (isLookingBack || back == NOTHING && !SWEEP_IS_DUE))
 
 /* Unless somebody has it in hand already, who may give it back without a word. */
@@ -232,9 +234,12 @@ take:
             planned = FRONT;
 #endif
             /* Who has seen an empty queue sleeps; else the next look is made at once. */
-            isWoken[i] = isWoken[i] || !(IS_PLAIN)
+            isWoken[i] = isWoken[i] || !(IS_PLAIN) || after > position
 #ifndef WITHOUT_LOOKING_AGAIN
-        :: !isAlong && found[i] == 0 && !isLookingBack && back != NOTHING -> isWoken[i] = true
+        :: !isAlong && found[i] == 0 && IS_LOOK_BACK_DUE -> isWoken[i] = true
+#endif
+#ifndef WITHOUT_PASSING_ON
+        :: !isAlong && found[i] > 0 && IS_LOOK_BACK_DUE -> isWoken[1 - i] = true
 #endif
         :: else
         fi;
@@ -258,6 +263,8 @@ take:
         /* It is committed, of which nobody needs to wait for anything. */
         :: found[i] > 0 -> message[found[i]] = gone; promised = promised & (255 - BIT(found[i])); isWoken[i] = true; found[i] = 0; goto look
         :: found[i] > 0 && !isGiven -> isGiven = true
+        /* Or it is handled for ever. */
+        :: found[i] > 0 && !isBusy -> isBusy = true; found[i] = 0; goto end
         fi
     }
     /* It is rolled back, and then remembered. */
@@ -324,10 +331,10 @@ proctype Clock()
     /* Nobody looks any more. */
     assert(!IS_PROMISED(1) && !IS_PROMISED(2) && !IS_PROMISED(3));
     /* Somebody does, though no sweep is due. */
-    isWoken[0] = true;
+    atomic { isWoken[0] = true; isWoken[1] = true };
     timeout;
     assert(!IS_UNPASSED(1) && !IS_UNPASSED(2) && !IS_UNPASSED(3));
-    atomic { isDue = true; isWoken[0] = true };
+    atomic { isDue = true; isWoken[0] = true; isWoken[1] = true };
     timeout;
     assert(!ANY_THERE);
     isOver = true

@@ -1,4 +1,5 @@
 using Npgsql;
+using Tpq.Internal;
 using Tpq.Tests.Fixtures;
 
 namespace Tpq.Tests;
@@ -130,6 +131,49 @@ public sealed class HeadHintTests(Server server) : DatabaseTest(server)
         // The position has been set back: what was taken last is above all others, and no look back goes on.
         Assert.True(Client.State("orders").Head.IsPlain || Client.State("orders").Head.IsSweepDue);
         Assert.Equal(["\"b\"", "\"c\""], await DrainAsync(queue));
+    }
+
+    [Fact]
+    public async Task WhatIsAskedForDuringALookBack_IsLookedForByWhoMadeIt()
+    {
+        await AdvancedAsync(1);
+        QueueState state = Client.State("orders");
+        state.Head.LookBackTo(1);
+        int looks = 0;
+        Assert.Empty(await Take.RunAsync(state, 1, toTheEnd: false, TakeIn.Own, _ =>
+        {
+            if (looks++ == 0)
+                state.Head.LookBackTo(1);
+            return new([]);
+        }));
+        Assert.False(state.Head.IsLookBackDue);
+        Assert.InRange(looks, 2, 3);
+    }
+
+    /// <summary>Who asked for it may sleep, and who has found something may be busy with that for long.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task WhatIsAskedForDuringALookBackThatFindsSomething_OrIsCancelled_IsForOneWhoSleeps(bool isCancelled)
+    {
+        TpqQueue queue = await AdvancedAsync(1);
+        QueueState state = Client.State("orders");
+        TpqMessage found = (await queue.PeekAsync(cancellationToken: Token))[0].Message;
+        using var sleeper = new Subscription(Client.Listener, state, TimeProvider.System);
+        while (sleeper.IsRung)
+            await sleeper.WaitAsync(TimeSpan.Zero, Token);
+        state.Head.LookBackTo(1);
+        ValueTask<List<TpqMessage>> TakeAsync() => Take.RunAsync(state, 1, toTheEnd: false, TakeIn.Own, _ =>
+        {
+            state.Head.LookBackTo(1);
+            return isCancelled ? throw new OperationCanceledException() : new([found]);
+        });
+        if (isCancelled)
+            await Assert.ThrowsAsync<OperationCanceledException>(async () => await TakeAsync());
+        else
+            Assert.Equal(found, Assert.Single(await TakeAsync()));
+        Assert.True(state.Head.IsLookBackDue);
+        Assert.True(sleeper.IsRung);
     }
 
     [Fact]

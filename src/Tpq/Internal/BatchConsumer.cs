@@ -63,7 +63,7 @@ sealed class BatchConsumer(TpqQueue queue, int max, Func<TpqBatch, CancellationT
             clock.Stop();
             if (!batch.Held.HasEnded)
             {
-                batch.Held.TakesNext = !stop.IsCancellationRequested && !queue.State.Later.IsPaused ? max : 0;
+                batch.Held.TakeNext(max, stop);
                 await batch.CommitAsync(CancellationToken.None).ConfigureAwait(false);
             }
             else if (!batch.Held.IsSettled && await queue.State.IsThereAsync(_client, batch[0].Id).ConfigureAwait(false))

@@ -86,7 +86,8 @@ sealed class Consumer(
             if (!delivery.HasEnded)
             {
                 // Not where the handler commits by itself: it may go on for long, and the next message with it.
-                delivery.Held.TakesNext = takesNext && queues.Count == 1 && !stop.IsCancellationRequested && !delivery.Held.Queue.Later.IsPaused ? 1 : 0;
+                if (takesNext && queues.Count == 1)
+                    delivery.Held.TakeNext(1, stop);
                 await delivery.CommitAsync(CancellationToken.None).ConfigureAwait(false);
             }
             // A handler may end its delivery itself, and in more ways than by a commit; the queue knows which it was.

@@ -8,10 +8,10 @@ namespace Tpq.Internal;
 /// transaction is open, and a slow consumer is such a transaction. A scan from the front walks all of them: with one transaction held open,
 /// takes get slower without bound. So a take scans from the <b>position</b>, the last id that this client took. The position only rises.
 /// Going back by so much as one id would walk everything that was consumed since.</para>
-/// <para>Takes that go along with a commit, of which a client with many consumers has many under way, would pass one by one over the rows that the others are about to delete. So each
-/// of them begins behind the <b>stretch</b> of the one before: as many ids as that one takes at most. No row between is left: a stretch has no more rows than ids, so whoever takes as many
-/// as planned, from there on, leaves none for the next to pass. One that comes short, or fails, breaks this. Then the id behind its last is as one that the doorbell has named, and
-/// the plan begins anew at the position.</para>
+/// <para>Takes that go along with a commit, of which a client with many consumers has many under way, would pass one by one over the rows that the others are
+/// about to delete. So each of them begins behind the <b>stretch</b> of the one before: as many ids as that one takes at most. A stretch has no more rows than ids,
+/// so where each take finds as many as it may, no row is left in any stretch. Where one comes short, or fails, others may have begun behind what it left. Then the id
+/// behind its last one is treated as one that the doorbell has named. After every name the stretches begin at the position again.</para>
 /// <para>Rows below the position are found in two ways. <b>Known ids</b>, the client's own rollbacks and whatever it took in a caller's
 /// transaction, whose end it cannot see, are tried first, by primary key; one that a new snapshot no longer shows is dropped.
 /// A <b>look back</b> is a scan with a cursor of its own, from the front or from an id that the doorbell named, which goes on behind each
@@ -42,13 +42,15 @@ sealed class Head(TimeProvider time, string queue)
     long _position = Front;
     DateTimeOffset? _positionPutAt;
 
-    /// <summary>Where the last stretch ends; behind the position, or of no account.</summary>
+    /// <summary>Where the last stretch ends. It counts where that is above the position.</summary>
     long _planned = Front;
 
     /// <summary>Behind which id a look back has to begin or to go on; null for none.</summary>
     long? _back = Front;
 
-    /// <summary>The lowest id above the position that was named, or what the position has left of those; null for none. And when one was named last.</summary>
+    /// <summary>
+    /// The lowest id above the position that was named, by the bell or by a take along that came short, or what the position has left of those; null for none. And when one was named last.
+    /// </summary>
     long? _ahead;
     long _namedAt;
 
@@ -109,6 +111,13 @@ sealed class Head(TimeProvider time, string queue)
         }
     }
 
+    /// <summary>Whether this scan has seen all that one from the position would see.</summary>
+    public bool IsWhole(Scan scan)
+    {
+        lock (_gate)
+            return scan.After <= _position;
+    }
+
     /// <summary>An id below the position that may be free again.</summary>
     /// <param name="id">The id.</param>
     /// <param name="transaction">The caller's transaction that has it in hand, and may give it back; 0 for none.</param>
@@ -152,7 +161,10 @@ sealed class Head(TimeProvider time, string queue)
             _back = Front;
     }
 
-    /// <summary>Where a take that goes along with a commit is to scan; null where the next take is more than a plain scan. Its end is to be reported, whatever it was.</summary>
+    /// <summary>
+    /// Where a take that goes along with a commit is to scan; null before the first take, and where the next one is more than a plain scan. Its end is to
+    /// be reported, whatever it was.
+    /// </summary>
     /// <param name="max">How many messages it takes at most.</param>
     public Scan? BeginAlong(int max)
     {

@@ -67,6 +67,9 @@ sealed class OwnTransaction : IAsyncDisposable
     /// <summary>How many messages at most are to be taken on its connection next; see <see cref="Successor"/>. Zero (default): none, and the connection is given back.</summary>
     public int TakesNext { get; set; }
 
+    /// <summary>Has the commit take the next messages along for a consumer, unless that stops or the queue is paused.</summary>
+    public void TakeNext(int max, CancellationToken stop) => TakesNext = stop.IsCancellationRequested || Queue.Later.IsPaused ? 0 : max;
+
     /// <summary>The next take on the same connection; null where there is none.</summary>
     public PendingTake? Successor { get; private set; }
 
@@ -166,8 +169,8 @@ sealed class OwnTransaction : IAsyncDisposable
     {
         ThrowIfEnded();
         cancellationToken.ThrowIfCancellationRequested();
-        PendingTake? next = TakesNext > 0 ? PlanNext() : null;
         using Operation? settle = _queue is null ? null : Operation.BeginSettle(_queue, "commit", _taken);
+        PendingTake? next = TakesNext > 0 ? PlanNext() : null;
         try
         {
             await EndAsync([], next).ConfigureAwait(false);

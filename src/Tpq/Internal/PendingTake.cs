@@ -5,8 +5,8 @@ namespace Tpq.Internal;
 
 /// <summary>
 /// The take of the next message, or of the next batch of them, sent together with the commit of the one before, on the same connection: a sequential
-/// consumer then has one round trip for each. What it has found is left to be read when the next is asked for. Where the take is to be more than a scan
-/// from the position it is not sent with the commit, but made when the next is asked for, on the same connection.
+/// consumer then has one round trip for each. What it has found is kept until the next is asked for. Where the take is to be more than a plain scan it is
+/// not sent with the commit, but made when the next is asked for, on the same connection.
 /// </summary>
 /// <remarks>
 /// <para>The server does one after the other, skips the rest when one fails, and answers all at once. To send the commit's reply ahead would wake
@@ -17,15 +17,13 @@ namespace Tpq.Internal;
 /// </remarks>
 sealed class PendingTake(OwnTransaction previous, QueueState queue, int max, Scan? along) : IAsyncDisposable
 {
-    NpgsqlBatch? _batch;
-    NpgsqlDataReader? _reader;
-    TakeStatement? _statement;
+    List<TpqMessage> _found = [];
     bool _ended;
 
     /// <summary>Whether it is sent with the commit.</summary>
     public bool IsAlong => along is not null;
 
-    /// <summary>Whether it was made and has found nothing.</summary>
+    /// <summary>Whether it was made and has found that there is nothing.</summary>
     public bool WasEmpty { get; private set; }
 
     /// <summary>Sends a batch that ends in <see cref="Sql.CommitAndChain"/>, together with the take.</summary>
@@ -33,22 +31,28 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue, int max, Sca
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public async ValueTask SendAfterCommitAsync(NpgsqlBatch batch, Statements statements)
     {
-        _batch = batch;
-        _statement = new TakeStatement(queue, max, along!.Value, [], TakeIn.Own);
+        var statement = new TakeStatement(queue, max, along!.Value, [], TakeIn.Own);
         NpgsqlBatchCommand commit = batch.BatchCommands[^1];
-        previous.Chain.Take = _statement.AddTo(batch, previous.Chain.Take);
+        previous.Chain.Take = statement.AddTo(batch, previous.Chain.Take);
         if (previous.IsLent)
             batch.BatchCommands.Add(new NpgsqlBatchCommand(Sql.SaveForHandler));
+        await using var _ = batch.ConfigureAwait(false);
         try
         {
             await statements.PrepareAsync(batch, CancellationToken.None).ConfigureAwait(false);
-            _reader = await batch.ExecuteReaderAsync(CancellationToken.None).ConfigureAwait(false);
+            List<TpqMessage> found;
+            NpgsqlDataReader reader = await batch.ExecuteReaderAsync(CancellationToken.None).ConfigureAwait(false);
+            await using (reader.ConfigureAwait(false))
+                found = await statement.ReadAsync(reader, CancellationToken.None).ConfigureAwait(false);
+            statement.Report(found);
+            _found = found;
+            WasEmpty = found.Count == 0 && queue.Head.IsWhole(along.Value);
         }
         catch (Exception e)
         {
-            bool isCommitted = commit.StatementType != StatementType.Unknown;
-            await FailAsync(e).ConfigureAwait(false);
-            if (!isCommitted)
+            queue.Head.Fail(along.Value, e);
+            // The other look has the same trouble, be it the connection's or that of a row that cannot be read, and deals with it.
+            if (commit.StatementType == StatementType.Unknown)
                 throw;
         }
     }
@@ -71,10 +75,9 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue, int max, Sca
         _ended = true;
         if (!IsAlong)
             return await MakeAsync(cancellationToken).ConfigureAwait(false);
-        List<TpqMessage> found = _reader is null ? [] : await ReadAsync(_reader).ConfigureAwait(false);
-        OwnTransaction held = previous.Continue(queue, found);
-        if (found.Count > 0)
-            return (held, found);
+        OwnTransaction held = previous.Continue(queue, _found);
+        if (_found.Count > 0)
+            return (held, _found);
         await held.DisposeAsync().ConfigureAwait(false);
         return null;
     }
@@ -106,7 +109,7 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue, int max, Sca
         }
         catch (Exception)
         {
-            // As below: the other look has the same trouble, or the same end.
+            // The other look has the same trouble, or the same end.
         }
         finally
         {
@@ -114,40 +117,5 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue, int max, Sca
                 await held.DisposeAsync().ConfigureAwait(false);
         }
         return found.Count > 0 ? (held!, found) : null;
-    }
-
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    async ValueTask<List<TpqMessage>> ReadAsync(NpgsqlDataReader reader)
-    {
-        try
-        {
-            List<TpqMessage> found = await _statement!.ReadAsync(reader, CancellationToken.None).ConfigureAwait(false);
-            await reader.DisposeAsync().ConfigureAwait(false);
-            await _batch!.DisposeAsync().ConfigureAwait(false);
-            _statement.Report(found);
-            WasEmpty = found.Count == 0;
-            return found;
-        }
-        catch (Exception e)
-        {
-            // The other look has the same trouble, be it the connection's or that of a row that cannot be read, and deals with it.
-            await FailAsync(e).ConfigureAwait(false);
-            return [];
-        }
-    }
-
-    async Task FailAsync(Exception error)
-    {
-        queue.Head.Fail(along!.Value, error);
-        try
-        {
-            if (_reader is not null)
-                await _reader.DisposeAsync().ConfigureAwait(false);
-            await _batch!.DisposeAsync().ConfigureAwait(false);
-        }
-        catch (Exception)
-        {
-            // Said already.
-        }
     }
 }

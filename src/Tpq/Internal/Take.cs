@@ -19,6 +19,7 @@ static class Take
     {
         Scan scan = queue.Head.Begin();
         long[] known = queue.Head.Known;
+        bool hasSwept = false;
         while (true)
         {
             var statement = new TakeStatement(queue, max, scan, known, takeIn, lease);
@@ -30,19 +31,32 @@ static class Take
             catch (Exception e)
             {
                 queue.Head.Fail(scan, e);
+                // Who has met with a fault looks again; whose call was cancelled does not.
+                if (e is OperationCanceledException)
+                    PassOn(queue);
                 throw;
             }
             statement.Report(found);
             if (found.Count > 0)
+            {
+                PassOn(queue);
                 return found;
-            // What was asked for while this one looked back is its own to do: who has asked may have relied on it, and sleep.
+            }
+            hasSwept |= scan.IsFromFront;
             if (queue.Head.IsLookBackDue)
                 scan = queue.Head.Begin();
-            else if (!scan.IsFromFront && (toTheEnd || queue.Head.IsSweepDue))
+            else if (!hasSwept && (toTheEnd || queue.Head.IsSweepDue))
                 scan = queue.Head.BeginAtFront();
             else
                 return found;
             known = [];
         }
+    }
+
+    /// <summary>A look back that was asked for while this one was made, or that has to go on: who asked may have relied on it, and sleep.</summary>
+    static void PassOn(QueueState queue)
+    {
+        if (queue.Head.IsLookBackDue)
+            queue.Sleepers.WakeOne();
     }
 }

@@ -212,6 +212,17 @@ public sealed class HeadTests
     }
 
     [Fact]
+    public void ATakeAlong_IsWhole_WhereItDidNotBeginBehindTheStretchOfAnother()
+    {
+        Take(100);
+        Scan one = Along(), two = Along();
+        Assert.True(_head.IsWhole(one));
+        Assert.False(_head.IsWhole(two));
+        _head.End(one, [Message(101)], 1);
+        Assert.True(_head.IsWhole(two));
+    }
+
+    [Fact]
     public void ATakeAlong_IsNeitherTheFirst_NorALookBack()
     {
         Assert.Null(_head.BeginAlong(1));
