@@ -226,7 +226,11 @@ public sealed class HeadTests
     public void ATakeAlong_IsNeitherTheFirst_NorALookBack()
     {
         Assert.Null(_head.BeginAlong(1));
-        Take(100);
+        Scan first = _head.Begin();
+        // The sweep is under way, and the next would be a plain take, but from the front.
+        Assert.True(_head.IsPlain);
+        Assert.Null(_head.BeginAlong(1));
+        _head.End(first, [Message(100)], 1);
         _head.LookBackTo(40);
         Assert.Null(_head.BeginAlong(1));
         Scan back = _head.Begin();
