@@ -176,6 +176,37 @@ public sealed class HeadHintTests(Server server) : DatabaseTest(server)
         Assert.True(sleeper.IsRung);
     }
 
+    /// <summary>As above, of a batch that goes along with a commit: its handler may take long.</summary>
+    [Fact]
+    public async Task WhatIsAskedForDuringATakeAlong_IsForOneWhoSleeps()
+    {
+        TpqQueue queue = await NewQueueAsync();
+        await queue.PutManyAsync(["1", "2", "3"], Token);
+        await using TpqClient client = NewClient(time: new StoppedTime());
+        QueueState state = client.State("orders");
+        await using TpqBatch batch = (await client.Queue("orders").GetManyAsync(2, cancellationToken: Token))!;
+        using var sleeper = new Subscription(client.Listener, state, TimeProvider.System);
+        while (sleeper.IsRung)
+            await sleeper.WaitAsync(TimeSpan.Zero, Token);
+
+        await using NpgsqlConnection connection = await OpenAsync();
+        await using NpgsqlTransaction locked = await connection.BeginTransactionAsync(Token);
+        Task locking = ExecuteAsync(connection, $"LOCK TABLE \"{Schema}\".tpq_orders");
+        await EventuallyAsync(() => ScalarAsync<bool>($"SELECT wait_event = 'relation' FROM pg_stat_activity WHERE pid = {connection.ProcessID}"), "the lock waits");
+        int process = batch.Connection.ProcessID;
+        batch.Held.TakeNext(2, Token);
+        Task commit = batch.CommitAsync(Token);
+        await locking;
+        await EventuallyAsync(() => ScalarAsync<bool>($"SELECT wait_event = 'relation' FROM pg_stat_activity WHERE pid = {process}"), "the take along waits");
+        state.Head.LookBackTo(1);
+        Assert.False(sleeper.IsRung);
+        await locked.RollbackAsync(Token);
+        await commit;
+        Assert.True(state.Head.IsLookBackDue);
+        Assert.True(sleeper.IsRung);
+        await batch.Held.GiveBackAsync();
+    }
+
     [Fact]
     public async Task AnEmptyAnswer_IsTheTruth_WhateverTheOthersOfThisClientDo()
     {

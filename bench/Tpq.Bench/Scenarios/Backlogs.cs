@@ -9,14 +9,22 @@ static class Backlogs
     const int MostRowsInBatches = 40_000;
 
     /// <summary>Leaves a new queue with enough messages for a measurement, and returns how many.</summary>
-    public static Task<long> FillAsync(QueueSystem system, Window window, CancellationToken cancellationToken) =>
-        FillAsync(system, window, system.MostPerSecond, cancellationToken);
+    public static async Task<long> FillAsync(QueueSystem system, Window window, CancellationToken cancellationToken)
+    {
+        long count = Count(window, system.MostPerSecond);
+        await FillAsync(system, count, cancellationToken);
+        return count;
+    }
 
     /// <summary>As the other, where a message and its row are handled together with others.</summary>
-    public static Task<long> FillForBatchesAsync(QueueSystem system, Window window, CancellationToken cancellationToken) =>
-        system.WorksInBatches
-            ? FillAsync(system, window, MostRowsInBatches, cancellationToken)
-            : throw new NotPossibleException($"{system.Name} does not handle messages in batches");
+    public static async Task<long> FillForBatchesAsync(QueueSystem system, Window window, CancellationToken cancellationToken)
+    {
+        if (!system.WorksInBatches)
+            throw new NotPossibleException($"{system.Name} does not handle messages in batches");
+        long count = Count(window, MostRowsInBatches);
+        await FillAsync(system, () => system.FillForBatchesAsync(count, QueueSystem.BatchSize, cancellationToken), cancellationToken);
+        return count;
+    }
 
     /// <summary>As the other, for gets of so many messages with which nothing is done.</summary>
     public static Task FillForGetsAsync(QueueSystem system, Window window, int batch, CancellationToken cancellationToken) =>
@@ -24,13 +32,6 @@ static class Backlogs
 
     public static Task FillAsync(QueueSystem system, long count, CancellationToken cancellationToken) =>
         FillAsync(system, () => system.FillAsync(count, cancellationToken), cancellationToken);
-
-    static async Task<long> FillAsync(QueueSystem system, Window window, int perSecond, CancellationToken cancellationToken)
-    {
-        long count = Count(window, perSecond);
-        await FillAsync(system, count, cancellationToken);
-        return count;
-    }
 
     static async Task FillAsync(QueueSystem system, Func<Task> fillAsync, CancellationToken cancellationToken)
     {

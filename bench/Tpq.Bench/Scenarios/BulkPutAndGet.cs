@@ -22,7 +22,7 @@ sealed class BulkPutAndGet(Conditions conditions) : SystemScenario(conditions)
 
     public override string Text =>
         $"{Words.Number(Conditions.BulkMessages)} messages put in one call of whatever the system has for it; the floor is psql's `\\copy` from a file. One consumer gets "
-        + $"and commits, {Batch} messages at a time, {Words.Number(LargeBatch)}, or one, and does nothing with them. What a message of the large ones costs is the CPU time of "
+        + $"and commits, {Batch} messages at a time, {Words.Number(LargeBatch)}, or one, and does nothing with them; before the first round it has got many at a time once already. What a message of the large ones costs is the CPU time of "
         + "the client's processes and the server's, and the write-ahead log, of the whole measurement with its warm-up, by the messages that the rate makes of its time: a reader that removes nothing "
         + "writes none.";
 
@@ -36,7 +36,11 @@ sealed class BulkPutAndGet(Conditions conditions) : SystemScenario(conditions)
     public override IReadOnlyList<Chart> Charts { get; } =
         [new("bulk", "Bulk put and bulk get", "messages a second", [Put, GetOne, GetMany, GetVeryMany])];
 
-    protected override IReadOnlyList<Case> Cases => [Case.Of(Put, PutAsync), Get(GetOne, 1), Get(GetMany, Batch), new(GetVeryMany, [GetVeryMany, Client, Server, Wal], GetProfiledAsync)];
+    protected override IReadOnlyList<Case> Cases =>
+    [
+        Case.Of(Put, PutAsync), Get(GetOne, 1), Get(GetMany, Batch) with { Rehearsed = true },
+        new(GetVeryMany, [GetVeryMany, Client, Server, Wal], GetProfiledAsync) { Rehearsed = true },
+    ];
 
     async Task<double> PutAsync(QueueSystem system, CancellationToken cancellationToken)
     {

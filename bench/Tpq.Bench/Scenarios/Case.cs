@@ -14,6 +14,12 @@ sealed record Case(string Name, IReadOnlyList<string> Measures, Func<QueueSystem
     /// <summary>Whether the system is started for this measurement, without a rehearsal, and stopped after it.</summary>
     public bool Fresh { get; init; }
 
+    /// <summary>
+    /// Whether it is done once before its first round, and not recorded: of what the <see cref="Tpq.Bench.Rehearsal"/> does not do, a runtime has compiled nothing yet, and goes on
+    /// compiling for some ten seconds of work.
+    /// </summary>
+    public bool Rehearsed { get; init; }
+
     /// <summary>A case with one value.</summary>
     public static Case Of(string name, Func<QueueSystem, CancellationToken, Task<double>> measureAsync) => new(name, [name],
         async (system, cancellationToken) => [new Value(name, await measureAsync(system, cancellationToken))]);

@@ -84,15 +84,21 @@ sealed class CostOfThreadPool(Conditions conditions) : Scenario(conditions)
         if (processes.TryGetValue(variant, out WorkProcess? ended) && ended.HasEnded && processes.Remove(variant))
             await ended.DisposeAsync();
         if (system is InProcessSystem library && !processes.ContainsKey(variant))
+        {
             processes[variant] = new WorkProcess(library, variant.Environment);
-        (double rate, TimeProfile profile) = await TimeProfile.OfGetsAsync(system, Conditions.WindowOfProcess,
-            stop => processes.TryGetValue(variant, out WorkProcess? own)
-                ? own.RunAsync(inBatches: false, consumers, stop)
-                : system.WorkApartAsync(inBatches: false, consumers, system.NewHandler(Work.WriteRow), stop), cancellationToken);
+            await ProfileAsync();
+            await Backlogs.FillAsync(system, Conditions.WindowOfProcess, cancellationToken);
+        }
+        (double rate, TimeProfile profile) = await ProfileAsync();
         double messages = rate * profile.Length.TotalSeconds;
         run.Record(new Value(Rate(consumers), rate), variant.Name, round);
         run.Record(new Value(Client(consumers), profile.Used.Client.TotalMicroseconds / messages), variant.Name, round);
         run.Record(new Value(Server(consumers), profile.Used.Server.TotalMicroseconds / messages), variant.Name, round);
+
+        Task<(double, TimeProfile)> ProfileAsync() => TimeProfile.OfGetsAsync(system, Conditions.WindowOfProcess,
+            stop => processes.TryGetValue(variant, out WorkProcess? own)
+                ? own.RunAsync(inBatches: false, consumers, stop)
+                : system.WorkApartAsync(inBatches: false, consumers, system.NewHandler(Work.WriteRow), stop), cancellationToken);
     }
 
     static string Rate(int consumers) => $"{Words.Consumers(consumers)}, rate";

@@ -14,7 +14,7 @@ sealed class SingleGet(Conditions conditions) : SystemScenario(conditions)
     public override string Text =>
         "Consumers take one message after the other from a backlog that does not run out, and write one row for each, in the transaction "
         + "that removes the message where the system can do that. The rows are counted. And once with messages taken, or completed, in batches, where a system can do "
-        + $"that or does nothing else: a batch of tpq's is one transaction, with all of its rows. Each system's consumers have a process of their own, which is warmed up {Conditions.LongerForProcesses} times as long as is said below; "
+        + $"that or does nothing else: a batch of tpq's and of PgQ's has {QueueSystem.BatchSize} messages, and is one transaction with all of their rows. Each system's consumers have a process of their own, which is warmed up {Conditions.LongerForProcesses} times as long as is said below, and once more before the first round; "
         + $"batches are measured {Conditions.LongerForBatches} times as long.";
 
     public override IReadOnlyList<Table> Tables =>
@@ -26,7 +26,7 @@ sealed class SingleGet(Conditions conditions) : SystemScenario(conditions)
     public override IReadOnlyList<Chart> Charts =>
         [new("get", "Single get, with one row written", "messages a second", [.. Conditions.Workers.Select(Words.Consumers)])];
 
-    protected override IReadOnlyList<Case> Cases => [.. Conditions.Workers.Select(Singly), .. Conditions.Workers.Select(ManyAtATime)];
+    protected override IReadOnlyList<Case> Cases => [.. WithRehearsal(Conditions.Workers.Select(Singly)), .. WithRehearsal(Conditions.Workers.Select(ManyAtATime))];
 
     Case Singly(int consumers) => Case.Of(Words.Consumers(consumers), async (system, cancellationToken) =>
     {

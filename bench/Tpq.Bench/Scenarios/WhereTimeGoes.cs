@@ -27,7 +27,7 @@ sealed class WhereTimeGoes(Conditions conditions) : SystemScenario(conditions)
 
     public override IReadOnlyList<Chart> Charts { get; } = [];
 
-    protected override IReadOnlyList<Case> Cases => [Of(Put, ProfilePutAsync), .. Conditions.Workers.Select(Get), .. Conditions.Workers.Select(GetInBatches)];
+    protected override IReadOnlyList<Case> Cases => [Of(Put, ProfilePutAsync), .. WithRehearsal(Conditions.Workers.Select(Get)), .. WithRehearsal(Conditions.Workers.Select(GetInBatches))];
 
     Case Get(int consumers) => Of($"Get, {Words.Consumers(consumers)}", async (system, cancellationToken) =>
     {

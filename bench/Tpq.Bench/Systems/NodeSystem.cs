@@ -3,7 +3,7 @@ using Tpq.Bench.Measuring;
 
 namespace Tpq.Bench.Systems;
 
-/// <summary>A system for node: producers and consumers are in one process of node, as those of the others are in one of .NET.</summary>
+/// <summary>A system for node: producers and consumers are in one process of node, which is kept.</summary>
 abstract class NodeSystem(Database database, string package) : QueueSystem(database)
 {
     static readonly TimeSpan HandledInterval = TimeSpan.FromMilliseconds(20);

@@ -15,7 +15,6 @@ sealed class PgqSystem : InProcessSystem
     const string Queue = "bench";
     const string Consumer = "reader";
     const string Put = $"SELECT pgq.insert_event('{Queue}', 'message', $1)";
-    const int EventsInBatch = 500;
     const int EventsInLargeBatch = 10_000;
     const int LargeBacklog = 200_000;
 
@@ -44,7 +43,7 @@ sealed class PgqSystem : InProcessSystem
 
     public override IReadOnlyList<string> Settings =>
     [
-        string.Create(CultureInfo.InvariantCulture, $"in place of pgqd, `pgq.ticker()` every {TickInterval.TotalMilliseconds} ms; `ticker_max_lag` as long, `ticker_max_count` {EventsInBatch}"),
+        string.Create(CultureInfo.InvariantCulture, $"in place of pgqd, `pgq.ticker()` every {TickInterval.TotalMilliseconds} ms; `ticker_max_lag` as long, `ticker_max_count` {BatchSize}"),
         "put: `pgq.insert_event`; bulk put: the same for an array, in one statement",
         "get: `next_batch`, `get_batch_events`, handler for each event, `finish_batch`, in one transaction; one reader, however many consumers",
         "Npgsql: `Minimum Pool Size=4;Maximum Pool Size=100;Max Auto Prepare=32;No Reset On Close=true`",
@@ -66,7 +65,7 @@ sealed class PgqSystem : InProcessSystem
     }
 
     public override Task FillAsync(long count, CancellationToken cancellationToken) =>
-        FillForBatchesAsync(count, count > LargeBacklog ? EventsInLargeBatch : EventsInBatch, cancellationToken);
+        FillForBatchesAsync(count, count > LargeBacklog ? EventsInLargeBatch : BatchSize, cancellationToken);
 
     public override async Task FillForBatchesAsync(long count, int batch, CancellationToken cancellationToken)
     {
@@ -133,7 +132,7 @@ sealed class PgqSystem : InProcessSystem
             $"""
             SELECT pgq.create_queue('{Queue}');
             SELECT pgq.set_queue_config('{Queue}', 'ticker_max_lag', '{lag}');
-            SELECT pgq.set_queue_config('{Queue}', 'ticker_max_count', '{EventsInBatch}')
+            SELECT pgq.set_queue_config('{Queue}', 'ticker_max_count', '{BatchSize}')
             """,
             cancellationToken);
         await Database.ExecuteAsync($"SELECT pgq.register_consumer('{Queue}', '{Consumer}')", cancellationToken);

@@ -7,6 +7,9 @@ namespace Tpq.Bench.Systems;
 /// </summary>
 abstract class QueueSystem(Database database) : IAsyncDisposable
 {
+    /// <summary>How many messages have a transaction together, where consumers handle them in batches.</summary>
+    public const int BatchSize = 500;
+
     public abstract string Name { get; }
 
     /// <summary>Null where it has none of its own.</summary>

@@ -12,8 +12,6 @@ sealed class TpqSystem : InProcessSystem
 
     static readonly string TablePrefix = new TpqClientOptions().TablePrefix;
 
-    const int BatchSize = 500;
-
     readonly TpqClient _client;
     TpqQueue _queue;
     int _number;
@@ -33,7 +31,7 @@ sealed class TpqSystem : InProcessSystem
     [
         "queue created with `notify: auto`, the default",
         "put: `PutAsync(string)`; bulk put: `PutManyAsync(IEnumerable<string>)`",
-        "get: `ConsumeAsync`, one call for each consumer, whose handler inserts through the delivery's connection and transaction; batches: `ConsumeBatchesAsync(500)`, likewise, with a row inserted for each message by itself; in bulk: `GetManyAsync` and `CommitAsync`; single, without a handler: `ReadAllAsync` and `CommitAsync`",
+        $"get: `ConsumeAsync`, one call for each consumer, whose handler inserts through the delivery's connection and transaction; batches: `ConsumeBatchesAsync({BatchSize})`, likewise, with a row inserted for each message by itself; in bulk: `GetManyAsync` and `CommitAsync`; single, without a handler: `ReadAllAsync` and `CommitAsync`",
         "Npgsql: `Minimum Pool Size=4;Maximum Pool Size=150;Max Auto Prepare=32;No Reset On Close=true`",
     ];
 

@@ -45,6 +45,8 @@ sealed class PendingTake(OwnTransaction previous, QueueState queue, int max, Sca
             await using (reader.ConfigureAwait(false))
                 found = await statement.ReadAsync(reader, CancellationToken.None).ConfigureAwait(false);
             statement.Report(found);
+            if (found.Count > 0)
+                Take.PassOn(queue);
             _found = found;
             WasEmpty = found.Count == 0 && queue.Head.IsWhole(along.Value);
         }

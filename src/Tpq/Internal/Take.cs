@@ -54,7 +54,7 @@ static class Take
     }
 
     /// <summary>A look back that was asked for while this one was made, or that has to go on: who asked may have relied on it, and sleep.</summary>
-    static void PassOn(QueueState queue)
+    public static void PassOn(QueueState queue)
     {
         if (queue.Head.IsLookBackDue)
             queue.Sleepers.WakeOne();
