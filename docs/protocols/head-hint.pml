@@ -239,7 +239,7 @@ take:
         :: !isAlong && found[i] == 0 && IS_LOOK_BACK_DUE -> isWoken[i] = true
 #endif
 #ifndef WITHOUT_PASSING_ON
-        :: !isAlong && found[i] > 0 && IS_LOOK_BACK_DUE -> isWoken[1 - i] = true
+        :: found[i] > 0 && IS_LOOK_BACK_DUE -> isWoken[1 - i] = true
 #endif
         :: else
         fi;
