@@ -132,7 +132,7 @@ sealed class Cluster : IAsyncDisposable
     {
         string follows = $"SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = '{(_kind == Standby.Synchronous ? "sync" : "async")}'";
         long began = Stopwatch.GetTimestamp();
-        // The server tells nobody.
+        // The server tells nobody that a standby follows, so it is asked, until the limit.
         while (await ExecuteAsync(_primary, follows, cancellationToken) is not 1L)
         {
             if (Stopwatch.GetElapsedTime(began) > MostToFollow)

@@ -78,7 +78,7 @@ sealed class Fleet(string folder, int seed, Action<string> say) : IAsyncDisposab
             {
                 GaveUp++;
                 say(member.Error.TrimEnd());
-                // Not as fast as a server that is down refuses it.
+                // A server that is down refuses it at once: without a pause, members would be started in a tight loop.
                 await Task.Delay(200);
             }
         }

@@ -48,7 +48,7 @@ sealed class Proxy : IAsyncDisposable
     {
         var cut = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
         _cutsAtCommit.Enqueue(cut);
-        // Perhaps nobody commits: then it has not struck, and does not count.
+        // Perhaps nobody commits, and only time tells that: then the fault has not struck, and does not count.
         await Task.WhenAny(cut.Task, Task.Delay(patience));
         return !cut.TrySetResult(false);
     }

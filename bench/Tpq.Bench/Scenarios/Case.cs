@@ -15,8 +15,8 @@ sealed record Case(string Name, IReadOnlyList<string> Measures, Func<QueueSystem
     public bool Fresh { get; init; }
 
     /// <summary>
-    /// Whether it is done once before its first round, and not recorded: of what the <see cref="Tpq.Bench.Rehearsal"/> does not do, a runtime has compiled nothing yet, and goes on
-    /// compiling for some ten seconds of work.
+    /// Whether it is done once, unrecorded, before its first round: where it is work that the <see cref="Rehearsal"/> does not do. A runtime goes on compiling what is new to it for
+    /// some ten seconds of work.
     /// </summary>
     public bool Rehearsed { get; init; }
 

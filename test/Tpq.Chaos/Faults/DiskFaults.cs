@@ -37,7 +37,7 @@ static class DiskFaults
             }
             catch (Exception e) when (attempt < 100 && e is NpgsqlException or EmbeddedPostgresException)
             {
-                // It recovers, or is about to end.
+                // It recovers, or is about to end, and tells nobody when it has: it is asked again, so often at most.
                 await Task.Delay(100, scene.Token);
             }
         }
