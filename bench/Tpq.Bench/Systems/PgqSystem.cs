@@ -37,7 +37,7 @@ sealed class PgqSystem : InProcessSystem
     public override string? Version => _version;
 
     /// <summary>To ask for a batch and to finish it takes long beside reading a small one, and to fill with small ones longer than to measure.</summary>
-    public override int MostInBatches(int batch) => batch < EventsInLargeBatch ? 150_000 : 400_000;
+    public override int MostInBatches(int batch) => batch < EventsInLargeBatch ? 150_000 : 800_000;
 
     public override bool TakesSingly => false;
 
