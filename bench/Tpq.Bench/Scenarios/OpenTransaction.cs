@@ -27,7 +27,8 @@ sealed class OpenTransaction(Conditions conditions) : SystemScenario(conditions)
         + "more, so that VACUUM can remove nothing that the consumers delete. First and last sixth: the first and the last "
         + "10 s of 60. A slow system has consumed little by then, and slows down with what it has consumed; so once more, after the "
         + $"{Consumed:N0} oldest were deleted, by one statement and unmeasured, behind the open transaction: the same for everyone. "
-        + "And once with messages taken, or completed, in batches, where a system can do that or does nothing else.";
+        + "And once with messages taken, or completed, in batches, where a system can do that or does nothing else. "
+        + "Both short measurements come first, and before the first round once more: what .NET still compiles would be missing from the first seconds of the long one.";
 
     public override IReadOnlyList<Table> Tables { get; } =
     [
@@ -39,7 +40,11 @@ sealed class OpenTransaction(Conditions conditions) : SystemScenario(conditions)
     public override IReadOnlyList<Chart> Charts { get; } =
         [new("open-transaction", "Get while a transaction stays open", "messages a second", [Measure], OverTime: true) { Logarithmic = true }];
 
-    protected override IReadOnlyList<Case> Cases => [new(Title, [First, Last, Measure, Count], MeasureAsync), Case.Of(Behind, MeasureBehindAsync), Case.Of(InBatches, MeasureBatchesAsync)];
+    protected override IReadOnlyList<Case> Cases =>
+    [
+        Case.Of(Behind, MeasureBehindAsync) with { Rehearsed = true }, Case.Of(InBatches, MeasureBatchesAsync) with { Rehearsed = true },
+        new(Title, [First, Last, Measure, Count], MeasureAsync),
+    ];
 
     async Task<IReadOnlyList<Value>> MeasureAsync(QueueSystem system, CancellationToken cancellationToken)
     {
