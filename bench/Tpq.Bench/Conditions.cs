@@ -31,8 +31,11 @@ sealed record Conditions(bool Quick, int Rounds, TimeSpan Length)
     /// <summary>As the other, in batches: what many consumers have in hand at its begin and at its end has to be little beside what they finish in it.</summary>
     public Window WindowOfBatches => WindowOfProcess with { Length = Length * LongerForBatches };
 
+    /// <summary>How long a runtime goes on compiling what it runs, on a machine of this size.</summary>
+    public TimeSpan UntilCompiled => TimeSpan.FromSeconds(Quick ? 0.2 : 10);
+
     /// <summary>For what is shown second by second.</summary>
-    public Window Long => new(TimeSpan.FromSeconds(Quick ? 0.2 : 1), Length * (Quick ? 5 : 12));
+    public Window Long => new(UntilCompiled, Length * (Quick ? 5 : 12));
 
     /// <summary>For latency under sparse traffic, and for waiting.</summary>
     public TimeSpan Calm => Length * 4;

@@ -18,7 +18,9 @@ sealed class Gets(QueueSystem system, Func<int, Handler, CancellationToken, Task
     /// <param name="backlog">How many messages there are: it ends when they are gone.</param>
     /// <param name="level">Whether the backlog is kept at its size.</param>
     /// <param name="cancellationToken">Ends it early.</param>
-    public async Task<Progress> WatchAsync(int consumers, Window window, long backlog, bool level, CancellationToken cancellationToken)
+    /// <param name="whenWarm">Done once, as the measurement begins.</param>
+    public async Task<Progress> WatchAsync(
+        int consumers, Window window, long backlog, bool level, CancellationToken cancellationToken, Func<Task>? whenWarm = null)
     {
         await using var consumption = new Consumption(
             stop => (workAsync ?? system.WorkAsync)(consumers, system.NewHandler(Work.WriteRow), stop), cancellationToken);
@@ -31,6 +33,11 @@ sealed class Gets(QueueSystem system, Func<int, Handler, CancellationToken, Task
             TimeSpan now = Stopwatch.GetElapsedTime(start);
             progress.Add(now, count);
             await consumption.ThrowIfEndedAsync();
+            if (whenWarm is not null && progress.IsWarm(window))
+            {
+                await whenWarm();
+                whenWarm = null;
+            }
             if (count == 0 && now > FirstMessage)
                 throw new TimeoutException($"no message was handled within {FirstMessage.TotalSeconds:0} s");
             if (level && count > filled - backlog)

@@ -20,6 +20,8 @@ sealed class Progress
             _first ??= time;
     }
 
+    public bool IsWarm(Window window) => _first is { } first && _samples[^1].Time - first >= window.Warmup;
+
     public bool IsOver(Window window) => _first is { } first && _samples[^1].Time - first >= window.Total;
 
     /// <summary>The part that is measured. Where a small backlog was gone before the warm-up was over, all of it.</summary>

@@ -5,9 +5,6 @@ namespace Tpq.Bench.Scenarios;
 
 static class Backlogs
 {
-    /// <summary>As <see cref="QueueSystem.MostInBatches"/>, with a row written for each message.</summary>
-    const int MostRowsInBatches = 40_000;
-
     /// <summary>Leaves a new queue with enough messages for a measurement, and returns how many.</summary>
     public static async Task<long> FillAsync(QueueSystem system, Window window, CancellationToken cancellationToken)
     {
@@ -16,12 +13,16 @@ static class Backlogs
         return count;
     }
 
-    /// <summary>As the other, where a message and its row are handled together with others.</summary>
+    /// <summary>As the other, where a consumer takes one message after the other.</summary>
+    public static Task<long> FillForSingleGetsAsync(QueueSystem system, Window window, CancellationToken cancellationToken) =>
+        system.TakesSingly ? FillAsync(system, window, cancellationToken) : throw new NotPossibleException($"{system.Name} gives out whole batches only");
+
+    /// <summary>As the first, where a message and its row are handled together with others.</summary>
     public static async Task<long> FillForBatchesAsync(QueueSystem system, Window window, CancellationToken cancellationToken)
     {
         if (!system.WorksInBatches)
             throw new NotPossibleException($"{system.Name} does not handle messages in batches");
-        long count = Count(window, MostRowsInBatches);
+        long count = Count(window, system.MostRowsInBatches);
         await FillAsync(system, () => system.FillForBatchesAsync(count, QueueSystem.BatchSize, cancellationToken), cancellationToken);
         return count;
     }

@@ -30,9 +30,7 @@ sealed class SingleGet(Conditions conditions) : SystemScenario(conditions)
 
     Case Singly(int consumers) => Case.Of(Words.Consumers(consumers), async (system, cancellationToken) =>
     {
-        if (!system.TakesSingly)
-            throw new NotPossibleException($"{system.Name} gives out whole batches only");
-        long backlog = await Backlogs.FillAsync(system, Conditions.WindowOfProcess, cancellationToken);
+        long backlog = await Backlogs.FillForSingleGetsAsync(system, Conditions.WindowOfProcess, cancellationToken);
         return (await Apart(system, inBatches: false).WatchAsync(consumers, Conditions.WindowOfProcess, backlog, level: false, cancellationToken)).Rate;
     });
 

@@ -31,9 +31,7 @@ sealed class WhereTimeGoes(Conditions conditions) : SystemScenario(conditions)
 
     Case Get(int consumers) => Of($"Get, {Words.Consumers(consumers)}", async (system, cancellationToken) =>
     {
-        if (!system.TakesSingly)
-            throw new NotPossibleException($"{system.Name} gives out whole batches only");
-        await Backlogs.FillAsync(system, Conditions.WindowOfProcess, cancellationToken);
+        await Backlogs.FillForSingleGetsAsync(system, Conditions.WindowOfProcess, cancellationToken);
         return await TimeProfile.OfGetsAsync(system, Conditions.WindowOfProcess, stop => system.WorkApartAsync(inBatches: false, consumers, system.NewHandler(Work.WriteRow), stop), cancellationToken);
     });
 

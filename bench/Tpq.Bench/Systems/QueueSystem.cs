@@ -28,6 +28,9 @@ abstract class QueueSystem(Database database) : IAsyncDisposable
     /// <summary>As <see cref="MostPerSecond"/>, of messages that are taken in batches of a size and with which nothing is done.</summary>
     public virtual int MostInBatches(int batch) => batch < 1_000 ? 200_000 : 400_000;
 
+    /// <summary>As <see cref="MostPerSecond"/>, of messages that are handled in batches and for each of which a row is written.</summary>
+    public virtual int MostRowsInBatches => 40_000;
+
     /// <summary>Whether a consumer can take one message, and not only what comes together.</summary>
     public virtual bool TakesSingly => true;
 
