@@ -42,7 +42,7 @@ sealed class Run(Conditions conditions, IReadOnlyList<char> letters, IReadOnlyLi
     {
         string date = DateTime.UtcNow.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
         Note[] notes = [.. subjects.Described.SelectMany(s => s.NotesOn(scenario.Letter).Select(words => new Note(s.Name, words)))];
-        var found = new ScenarioResults(scenario.Letter, date, conditions.Words, conditions.Quick, run.Figures, run.Gaps, notes);
+        var found = new ScenarioResults(scenario.Letter, date, conditions.Words, conditions.Rounds, conditions.Length.TotalSeconds, conditions.Quick, run.Figures, run.Gaps, notes);
         var results = new Results(
             MachineDescription.Read(), settings, [.. subjects.Described.Select(s => new SystemDescription(s.Name, s.Version, s.Settings))], [found]);
         if (await ResultsFile.ReadAsync(output, cancellationToken) is { } earlier)

@@ -50,7 +50,7 @@ sealed class FloorSystem : QueueSystem
         "pgbench with `--protocol=prepared`; a table of `id bigserial PRIMARY KEY, data json`, no trigger",
         "put: `INSERT INTO floor (data) VALUES (…)`; bulk put: psql's `\\copy`",
         $"get: `BEGIN`; `{Take}`, where `:last` is what this client took before; `INSERT` of one row; `COMMIT`",
-        "latency: two connections of Npgsql, one that listens and deletes, one that inserts and notifies in one batch",
+        "latency: three connections of Npgsql, one that inserts and notifies in one statement, one that listens, one that deletes",
     ];
 
     public override async Task InstallAsync(CancellationToken cancellationToken)
@@ -66,11 +66,10 @@ sealed class FloorSystem : QueueSystem
         await Ledger.RenewAsync(cancellationToken);
     }
 
+    public override string DeletesFrom => "floor";
+
     public override Task FillAsync(long count, CancellationToken cancellationToken) => Database.FillAsync(
         $"INSERT INTO floor (data) SELECT '{Payload.Plain}'::json FROM generate_series(1, {count})", cancellationToken);
-
-    public override Task DropOldestAsync(int count, CancellationToken cancellationToken) =>
-        Database.DropOldestAsync(SystemName, count, cancellationToken);
 
     public override async Task<double> PutAsync(int producers, Window window, CancellationToken cancellationToken)
     {

@@ -15,12 +15,20 @@ sealed class Gets(QueueSystem system, Func<int, Handler, CancellationToken, Task
 
     /// <param name="consumers">How many at the same time.</param>
     /// <param name="window">When to measure. The warm-up begins with the first message.</param>
-    /// <param name="backlog">How many messages there are: it ends when they are gone.</param>
+    /// <param name="backlog">How many messages there are; that they run out is an error.</param>
     /// <param name="level">Whether the backlog is kept at its size.</param>
     /// <param name="cancellationToken">Ends it early.</param>
-    /// <param name="whenWarm">Done once, as the measurement begins.</param>
+    public Task<Progress> WatchAsync(int consumers, Window window, long backlog, bool level, CancellationToken cancellationToken) =>
+        WatchAsync(consumers, window, backlog, level, static () => Task.CompletedTask, cancellationToken);
+
+    /// <param name="consumers">As the other's.</param>
+    /// <param name="window">As the other's.</param>
+    /// <param name="backlog">As the other's.</param>
+    /// <param name="level">As the other's.</param>
+    /// <param name="whenWarm">Done once, when the measurement begins.</param>
+    /// <param name="cancellationToken">As the other's.</param>
     public async Task<Progress> WatchAsync(
-        int consumers, Window window, long backlog, bool level, CancellationToken cancellationToken, Func<Task>? whenWarm = null)
+        int consumers, Window window, long backlog, bool level, Func<Task>? whenWarm, CancellationToken cancellationToken)
     {
         await using var consumption = new Consumption(
             stop => (workAsync ?? system.WorkAsync)(consumers, system.NewHandler(Work.WriteRow), stop), cancellationToken);
@@ -45,8 +53,10 @@ sealed class Gets(QueueSystem system, Func<int, Handler, CancellationToken, Task
                 await system.FillAsync(count - (filled - backlog), cancellationToken);
                 filled = count + backlog;
             }
-            if (count >= filled || progress.IsOver(window))
+            if (progress.IsOver(window))
                 return progress.In(window);
+            if (count >= filled)
+                throw new InvalidOperationException("The backlog was gone before the measurement ended: it has to be larger.");
             await Task.Delay(Interval, cancellationToken);
         }
     }

@@ -24,15 +24,12 @@ sealed class Progress
 
     public bool IsOver(Window window) => _first is { } first && _samples[^1].Time - first >= window.Total;
 
-    /// <summary>The part that is measured. Where a small backlog was gone before the warm-up was over, all of it.</summary>
+    /// <summary>The part that is measured.</summary>
     public Progress In(Window window)
     {
         var part = new Progress();
         TimeSpan begin = (_first ?? TimeSpan.Zero) + window.Warmup;
-        IEnumerable<(TimeSpan Time, long Count)> measured = _samples.Where(s => s.Time >= begin);
-        if (measured.Count() < 2)
-            measured = _samples.TakeLast(2);
-        part._samples.AddRange(measured);
+        part._samples.AddRange(_samples.Where(s => s.Time >= begin));
         return part;
     }
 

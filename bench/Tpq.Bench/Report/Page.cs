@@ -14,7 +14,7 @@ static class Page
         Introduce(page);
         foreach (ScenarioResults found in results.Scenarios)
         {
-            Scenario scenario = ScenarioCatalog.Create(Conditions.Of(found.Quick)).Single(s => s.Letter == found.Letter);
+            Scenario scenario = ScenarioCatalog.Create(Conditions.Of(found.Quick, found.Rounds, found.Seconds)).Single(s => s.Letter == found.Letter);
             new Section(page, scenario, found).Write();
             foreach (Chart chart in scenario.Charts)
                 await ChartFile.WriteAsync(System.IO.Path.Combine(output, ChartFile.Folder), chart, found, cancellationToken);

@@ -43,8 +43,12 @@ sealed class Section(StringBuilder page, Scenario scenario, ScenarioResults resu
     void WriteGaps()
     {
         var gaps = results.Gaps.GroupBy(gap => (gap.System, gap.Reason, gap.Failed)).ToArray();
+        int measures = results.Figures.Select(f => f.Measure).Concat(results.Gaps.Select(g => g.Measure)).Distinct().Count();
         foreach (var gap in gaps)
-            page.Append($"- {gap.Key.System}, {string.Join(", ", gap.Select(g => g.Measure))}: {(gap.Key.Failed ? "failed: " : "")}{OneLine(gap.Key.Reason)}\n");
+        {
+            string[] missing = [.. gap.Select(g => g.Measure).Distinct()];
+            page.Append($"- {gap.Key.System}{(missing.Length == measures ? "" : $" ({string.Join("; ", missing)})")}: {(gap.Key.Failed ? "failed: " : "")}{OneLine(gap.Key.Reason)}\n");
+        }
         foreach (Note note in results.Notes)
             page.Append($"- {note.System}: {note.Words}\n");
         if (gaps.Length + results.Notes.Count > 0)

@@ -6,10 +6,14 @@ namespace Tpq.Bench.Scenarios;
 static class Backlogs
 {
     /// <summary>Leaves a new queue with enough messages for a measurement, and returns how many.</summary>
-    public static async Task<long> FillAsync(QueueSystem system, Window window, CancellationToken cancellationToken)
+    /// <param name="system">Whose.</param>
+    /// <param name="window">For how long they are to last.</param>
+    /// <param name="cancellationToken">Ends it early.</param>
+    /// <param name="dropped">How many more there are to be, which are dropped before it.</param>
+    public static async Task<long> FillAsync(QueueSystem system, Window window, CancellationToken cancellationToken, int dropped = 0)
     {
         long count = Count(window, system.MostPerSecond);
-        await FillAsync(system, count, cancellationToken);
+        await FillAsync(system, count + dropped, cancellationToken);
         return count;
     }
 

@@ -28,7 +28,7 @@ sealed class DeepBacklog : SystemScenario
     public override string Title => "Get at a backlog";
 
     public override string Text =>
-        $"As (b) with {Consumers} consumers, while so many messages wait: what is taken is put back twenty times a second, by a statement of the "
+        $"As (b) with {Consumers} consumers, but in the benchmark's own process, while so many messages wait: what is taken is put back twenty times a second, by a statement of the "
         + "benchmark's own that goes around every trigger. Each backlog is a database of its own, filled once for all rounds.";
 
     public override IReadOnlyList<Table> Tables { get; }

@@ -22,8 +22,8 @@ sealed class Latency(Conditions conditions) : SystemScenario(conditions)
 
     public override string Text =>
         "One producer puts a message every 20 to 50 ms, at random, and one consumer waits for them: the time from just before the put until "
-        + "the consumer has the message in hand. The floor is two connections of Npgsql: one inserts and notifies in one statement, the other is "
-        + $"told the id and deletes. Then a process of its own waits on {Queues} empty queues and does nothing else, for "
+        + "the consumer has the message in hand. The floor is three connections of Npgsql: one inserts and notifies in one statement, another listens and is "
+        + $"told the id, and the third deletes. Then a process of its own waits on {Queues} empty queues and does nothing else, for "
         + $"{Conditions.Calm.TotalSeconds:0} s: its CPU time, and its connections.";
 
     public override IReadOnlyList<Table> Tables { get; } =

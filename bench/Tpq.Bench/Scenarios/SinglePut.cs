@@ -11,20 +11,28 @@ sealed class SinglePut(Conditions conditions) : SystemScenario(conditions)
     public override string Title => "Single put";
 
     public override string Text =>
-        "Producers put one message after the other, each in a transaction of its own, and nobody waits for messages.";
+        "Producers put one message after the other, and nobody waits for messages. Each waits for the commit of its message before it puts the next. That is a transaction of its own for each, "
+        + "but with tpq, where puts of one client that come at the same time share a commit; so once more without that, tpq's producers having a client each.";
 
     public override IReadOnlyList<Table> Tables =>
-        [new("Messages a second", [.. Conditions.Workers.Select(n => Column.Of(Name(n)))], FloorSystem.SystemName, TextbookSystem.SystemName)];
+        [new("Messages a second", [.. Conditions.Workers.Select(n => Column.Of(Name(n))), Column.Of(Unshared)], FloorSystem.SystemName, TextbookSystem.SystemName)];
 
-    public override IReadOnlyList<Chart> Charts => [new("put", "Single put", "messages a second", [.. Conditions.Workers.Select(Name)])];
+    public override IReadOnlyList<Chart> Charts => [new("put", "Single put", "messages a second", [.. Conditions.Workers.Select(Name), Unshared])];
 
     protected override IReadOnlyList<Case> Cases =>
-        [.. Conditions.Workers.Select(producers => Case.Of(Name(producers), async (system, cancellationToken) =>
-        {
-            await system.RenewAsync(cancellationToken);
-            await system.Database.SettleAsync(cancellationToken);
-            return await system.PutAsync(producers, Conditions.Window, cancellationToken);
-        }))];
+    [
+        .. Conditions.Workers.Select(producers => Put(Name(producers), (system, cancellationToken) => system.PutAsync(producers, Conditions.Window, cancellationToken))),
+        Put(Unshared, (system, cancellationToken) => system.PutUnsharedAsync(Conditions.Workers[^1], Conditions.Window, cancellationToken)),
+    ];
+
+    string Unshared => $"{Name(Conditions.Workers[^1])}, no commit shared";
+
+    static Case Put(string name, Func<QueueSystem, CancellationToken, Task<double>> putAsync) => Case.Of(name, async (system, cancellationToken) =>
+    {
+        await system.RenewAsync(cancellationToken);
+        await system.Database.SettleAsync(cancellationToken);
+        return await putAsync(system, cancellationToken);
+    });
 
     static string Name(int producers) => producers == 1 ? "1 producer" : $"{producers} producers";
 }

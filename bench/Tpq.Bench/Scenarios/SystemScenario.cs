@@ -17,6 +17,8 @@ abstract class SystemScenario(Conditions conditions) : Scenario(conditions)
     {
         IReadOnlyList<Case> cases = Cases;
         run.Expect(Conditions.Rounds * cases.Count * run.Subjects.Names.Count);
+        foreach (string name in Catalog.Names.Except(run.Subjects.Names))
+            run.Miss([.. cases.SelectMany(each => each.Measures)], name, "left out of this run", failed: false);
         for (int round = 0; round < Conditions.Rounds; round++)
             foreach (Case each in cases)
                 foreach (string name in Ordered(run.Subjects.Names, round))

@@ -15,6 +15,8 @@ sealed class GraphileWorkerSystem(Database database) : NodeSystem(database, Syst
 
     protected override string Table => "graphile_worker._private_jobs";
 
+    public override string DeletesFrom => Table;
+
     public override bool WorksInBatches => true;
 
     /// <summary>Each of its rows is a statement and a commit of its own; and to fill a queue of its for more takes minutes.</summary>

@@ -36,6 +36,9 @@ sealed class PgqSystem : InProcessSystem
 
     public override string? Version => _version;
 
+    /// <summary>It takes whole batches only.</summary>
+    public override int MostPerSecond => MostRowsInBatches;
+
     /// <summary>
     /// To ask for a batch and to finish it takes long beside reading a small one, and to fill with small ones longer than to measure. Large ones were read at 640,000 a second;
     /// a backlog that runs out fails, and so would leave out the fastest rounds.

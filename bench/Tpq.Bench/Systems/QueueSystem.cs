@@ -37,6 +37,9 @@ abstract class QueueSystem(Database database) : IAsyncDisposable
     /// <summary>Whether <see cref="WorkInBatchesAsync"/> is something that it can do.</summary>
     public virtual bool WorksInBatches => false;
 
+    /// <summary>The table in which a message is a row, which is deleted when it was handled; null where it is not so.</summary>
+    public virtual string? DeletesFrom => null;
+
     public Database Database => database;
 
     public Ledger Ledger { get; } = new(database);
@@ -53,11 +56,11 @@ abstract class QueueSystem(Database database) : IAsyncDisposable
     /// <summary>As <see cref="FillAsync"/>, for gets of a size: where batches come about as messages are put, they are of that size.</summary>
     public virtual Task FillForBatchesAsync(long count, int batch, CancellationToken cancellationToken) => FillAsync(count, cancellationToken);
 
-    /// <summary>Deletes the oldest messages in one statement, as if they had been consumed; never measured.</summary>
-    public virtual Task DropOldestAsync(int count, CancellationToken cancellationToken) => throw CannotDo("keep its messages in one table from which they are deleted");
-
     /// <summary>Puts one message after the other, by several producers at once, and returns how many a second.</summary>
     public virtual Task<double> PutAsync(int producers, Window window, CancellationToken cancellationToken) => throw CannotDo("put messages singly");
+
+    /// <summary>As <see cref="PutAsync"/>; but where puts that come at the same time would share a commit, each has its own.</summary>
+    public virtual Task<double> PutUnsharedAsync(int producers, Window window, CancellationToken cancellationToken) => PutAsync(producers, window, cancellationToken);
 
     /// <summary>Puts a number of messages one after the other.</summary>
     public virtual Task PutCountAsync(int count, CancellationToken cancellationToken) => throw CannotDo("put messages singly");

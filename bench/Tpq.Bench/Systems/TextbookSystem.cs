@@ -41,8 +41,11 @@ sealed class TextbookSystem : InProcessSystem
     [
         $"put: `{Put}`; a row trigger notifies; bulk put: binary `COPY` through Npgsql",
         $"get: `{Take}`, handler, `COMMIT`; each consumer has a connection, on which it also listens",
+        $"batches: `{TakeMany}`, {BatchSize} at most, with a row inserted for each message by itself; `COMMIT`",
         "Npgsql: `Minimum Pool Size=4;Maximum Pool Size=150;Max Auto Prepare=32;No Reset On Close=true`",
     ];
+
+    public override string DeletesFrom => "textbook";
 
     public override Task InstallAsync(CancellationToken cancellationToken) => RenewAsync(cancellationToken);
 
@@ -62,9 +65,6 @@ sealed class TextbookSystem : InProcessSystem
 
     public override Task FillAsync(long count, CancellationToken cancellationToken) => Database.FillAsync(
         $"INSERT INTO textbook (data) SELECT '{Payload.Plain}'::json FROM generate_series(1, {count})", cancellationToken);
-
-    public override Task DropOldestAsync(int count, CancellationToken cancellationToken) =>
-        Database.DropOldestAsync(SystemName, count, cancellationToken);
 
     public override Task<double> PutManyAsync(int count, CancellationToken cancellationToken) => Bulk.RateAsync(count, async () =>
     {
@@ -88,6 +88,11 @@ sealed class TextbookSystem : InProcessSystem
     public override Task WorkAsync(int consumers, Handler handler, CancellationToken stop) =>
         Task.WhenAll(Enumerable.Range(0, consumers).Select(_ => ConsumeAsync(handler, stop)));
 
+    public override bool WorksInBatches => true;
+
+    public override Task WorkInBatchesAsync(int consumers, Handler handler, CancellationToken stop) =>
+        Task.WhenAll(Enumerable.Range(0, consumers).Select(_ => ConsumeBatchesAsync(handler, stop)));
+
     public override Task WaitIdlyAsync(int queues, CancellationToken stop) => WorkAsync(queues, new Handler(Work.Nothing), stop);
 
     public override async ValueTask DisposeAsync()
@@ -103,13 +108,18 @@ sealed class TextbookSystem : InProcessSystem
         await put.ExecuteNonQueryAsync();
     }
 
-    async Task ConsumeAsync(Handler handler, CancellationToken stop)
+    Task ConsumeAsync(Handler handler, CancellationToken stop) => ConsumeAsync(connection => TakeAsync(connection, handler), stop);
+
+    Task ConsumeBatchesAsync(Handler handler, CancellationToken stop) =>
+        ConsumeAsync(async connection => await TakeAsync(connection, BatchSize, handler) > 0, stop);
+
+    async Task ConsumeAsync(Func<NpgsqlConnection, Task<bool>> takeAsync, CancellationToken stop)
     {
         await using NpgsqlConnection connection = await _dataSource.OpenConnectionAsync(stop);
         await using (var listen = new NpgsqlCommand($"LISTEN {Channel}", connection))
             await listen.ExecuteNonQueryAsync(stop);
         while (!stop.IsCancellationRequested)
-            if (!await TakeAsync(connection, handler))
+            if (!await takeAsync(connection))
                 await connection.WaitAsync(stop);
     }
 
@@ -131,7 +141,7 @@ sealed class TextbookSystem : InProcessSystem
     }
 
     /// <summary>A batch is read whole before it is handled, as by the others: while a reader is open, its connection runs no other statement.</summary>
-    static async Task<long> TakeAsync(NpgsqlConnection connection, int max)
+    static async Task<long> TakeAsync(NpgsqlConnection connection, int max, Handler? handler = null)
     {
         await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
         await using var take = new NpgsqlCommand(max == 1 ? Take : TakeMany, connection, transaction);
@@ -141,6 +151,9 @@ sealed class TextbookSystem : InProcessSystem
         await using (NpgsqlDataReader reader = await take.ExecuteReaderAsync())
             while (await reader.ReadAsync())
                 batch.Add((reader.GetInt64(0), reader.GetString(1)));
+        if (handler is not null)
+            foreach ((long id, string payload) in batch)
+                await handler.HandleAsync(id, () => payload, connection, transaction);
         await transaction.CommitAsync();
         return batch.Count;
     }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Reflection;
 using Npgsql;
@@ -30,10 +31,12 @@ sealed class TpqSystem : InProcessSystem
     public override IReadOnlyList<string> Settings =>
     [
         "queue created with `notify: auto`, the default",
-        "put: `PutAsync(string)`; bulk put: `PutManyAsync(IEnumerable<string>)`",
+        "put: `PutAsync(string)`, all producers with one client, unless it says that no commit is shared; bulk put: `PutManyAsync(IEnumerable<string>)`",
         $"get: `ConsumeAsync`, one call for each consumer, whose handler inserts through the delivery's connection and transaction; batches: `ConsumeBatchesAsync({BatchSize})`, likewise, with a row inserted for each message by itself; in bulk: `GetManyAsync` and `CommitAsync`; single, without a handler: `ReadAllAsync` and `CommitAsync`",
         "Npgsql: `Minimum Pool Size=4;Maximum Pool Size=150;Max Auto Prepare=32;No Reset On Close=true`",
     ];
+
+    public override string DeletesFrom => $"\"{TablePrefix}{_queue.Name}\"";
 
     public override string Place => _queue.Name;
 
@@ -55,10 +58,30 @@ sealed class TpqSystem : InProcessSystem
     }
 
     public override Task FillAsync(long count, CancellationToken cancellationToken) => Database.FillAsync(
-        $"INSERT INTO \"{TablePrefix}{_queue.Name}\" (data) SELECT '{Payload.Plain}'::json FROM generate_series(1, {count})", cancellationToken);
+        $"INSERT INTO {DeletesFrom} (data) SELECT '{Payload.Plain}'::json FROM generate_series(1, {count})", cancellationToken);
 
-    public override Task DropOldestAsync(int count, CancellationToken cancellationToken) =>
-        Database.DropOldestAsync($"\"{TablePrefix}{_queue.Name}\"", count, cancellationToken);
+    public override async Task<double> PutUnsharedAsync(int producers, Window window, CancellationToken cancellationToken)
+    {
+        NpgsqlConnectionStringBuilder settings = new(ConnectionString(Database)) { MinPoolSize = 1, MaxPoolSize = 2 };
+        TpqClient[] clients = [.. Enumerable.Range(0, producers).Select(_ => new TpqClient(settings.ConnectionString))];
+        try
+        {
+            // As many as there are producers, so that each step finds one that nobody else has.
+            var free = new ConcurrentBag<TpqQueue>(clients.Select(client => client.Queue(_queue.Name)));
+            return await Load.RateAsync(producers, window, async () =>
+            {
+                free.TryTake(out TpqQueue? queue);
+                await queue!.PutAsync(Payload.Plain, CancellationToken.None);
+                free.Add(queue);
+                return 1;
+            }, cancellationToken);
+        }
+        finally
+        {
+            foreach (TpqClient client in clients)
+                await client.DisposeAsync();
+        }
+    }
 
     public override async Task<double> PutManyAsync(int count, CancellationToken cancellationToken) =>
         await Bulk.RateAsync(count, () => _queue.PutManyAsync(Enumerable.Repeat(Payload.Plain, count), cancellationToken));

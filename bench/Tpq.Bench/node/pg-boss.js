@@ -13,8 +13,8 @@ export async function create(connectionString, application_name) {
   await boss.start();
   await boss.createQueue(queue, { notify: true });
 
-  /** One message and one row in a transaction: a worker of batch size 1 pauses after each message, so by fetch and complete. */
-  async function takeSingly(consumers, handler) {
+  /** Messages and their rows in a transaction: a worker pauses after each batch that is not full, and one of batch size 1 after each message, so by fetch and complete. */
+  async function takeWithRows(consumers, handler, batchSize) {
     let stopped = false;
     const consume = async () => {
       const client = await pool.connect();
@@ -22,14 +22,14 @@ export async function create(connectionString, application_name) {
       try {
         while (!stopped) {
           await client.query("BEGIN");
-          const [job] = await boss.fetch(queue, { batchSize: 1, db });
-          if (job) {
+          const jobs = await boss.fetch(queue, { batchSize, db });
+          for (const job of jobs) {
             await client.query({ name: "ledger", text: "INSERT INTO ledger (message) VALUES ($1)", values: [0] });
-            await boss.complete(queue, job.id, undefined, { db });
             handler.note(job.data);
           }
+          if (jobs.length > 0) await boss.complete(queue, jobs.map((job) => job.id), undefined, { db });
           await client.query("COMMIT");
-          if (!job) await sleep(10);
+          if (jobs.length === 0) await sleep(10);
         }
       } finally {
         client.release();
@@ -54,8 +54,8 @@ export async function create(connectionString, application_name) {
       return jobs.length;
     },
 
-    async work(consumers, handler) {
-      if (handler.writesRow) return takeSingly(consumers, handler);
+    async work(consumers, handler, singly) {
+      if (handler.writesRow) return takeWithRows(consumers, handler, singly ? 1 : 500);
       const options = { localConcurrency: consumers, batchSize, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5 };
       await boss.work(queue, options, async (jobs) => jobs.forEach((job) => handler.note(job.data)));
       return () => boss.offWork(queue, { wait: true });
