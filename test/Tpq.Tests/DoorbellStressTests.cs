@@ -16,11 +16,14 @@ public sealed class DoorbellStressTests(Server server) : DatabaseTest(server)
 
     static readonly int[] ConsumersOfProcesses = [3, 3, 2];
 
-    int _killed;
+    /// <summary>Held while no doorman may be killed.</summary>
+    readonly SemaphoreSlim _truce = new(1);
+
+    volatile int _killed;
 
     /// <summary>
-    /// The consumers do not look by the clock, and sessions of doormen are killed all the time. After each round the producers are silent until all is
-    /// consumed: a wake-up that was lost in it, and that later ones would hide, shows there.
+    /// The consumers do not look by the clock, and sessions of doormen are killed while the producers are at work. After each round these are silent until all is
+    /// consumed, and no doorman is killed either, for whoever takes his place looks from the front: a wake-up that was lost in it, and that later ones would hide, shows there.
     /// </summary>
     [Fact]
     public async Task NoWakeUpIsLost_OverThreeProcesses_WhoseDoormenAreKilled()
@@ -35,7 +38,7 @@ public sealed class DoorbellStressTests(Server server) : DatabaseTest(server)
         {
             foreach (int consumers in ConsumersOfProcesses)
                 processes.Add(await StartAsync(consumers));
-            for (int round = 1; round <= Rounds || Volatile.Read(ref _killed) < Deaths; round++)
+            for (int round = 1; round <= Rounds || _killed < Deaths; round++)
             {
                 Assert.InRange(round, 1, 20 * Rounds);
                 if (killing.IsCompleted)
@@ -43,8 +46,10 @@ public sealed class DoorbellStressTests(Server server) : DatabaseTest(server)
                 long first = put;
                 put += EachRound;
                 await Task.WhenAll(Enumerable.Range(0, Producers).Select(p => Task.Run(() => ProduceAsync(queue, first, p), Token)));
+                await _truce.WaitAsync(Token);
                 await EventuallyAsync(async () => await ScalarAsync<long>($"SELECT count(*) FROM \"{Schema}\".ledger") == put,
                     $"all of round {round} is consumed", seconds: 60);
+                _truce.Release();
             }
         }
         finally
@@ -76,11 +81,20 @@ public sealed class DoorbellStressTests(Server server) : DatabaseTest(server)
     async Task KillDoormenAsync(CancellationToken done)
     {
         var random = new Random(1);
-        while (!done.IsCancellationRequested)
+        try
         {
-            await Task.Delay(random.Next(50, 400), done).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            Interlocked.Add(ref _killed, (int)await ScalarAsync<long>(
-                $"SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE classid = {Doorbell.BellLocks} AND objid = '\"{Schema}\".tpq_orders'::regclass AND mode = 'ExclusiveLock' AND granted"));
+            while (true)
+            {
+                await Task.Delay(random.Next(50, 400), done);
+                await _truce.WaitAsync(done);
+                _killed += (int)await ScalarAsync<long>(
+                    $"SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE classid = {Doorbell.BellLocks} AND objid = '\"{Schema}\".tpq_orders'::regclass AND mode = 'ExclusiveLock' AND granted");
+                _truce.Release();
+            }
+        }
+        catch (OperationCanceledException) when (done.IsCancellationRequested)
+        {
+            // The test is over.
         }
     }
 

@@ -65,6 +65,27 @@ public sealed partial class DoorbellTests(Server server) : DatabaseTest(server)
         Assert.Equal(((string[])["1", "2", "3+", "5", "6+"])[..notifications], await ear.HeardAsync());
     }
 
+    [Theory]
+    [InlineData(TpqNotify.Auto, 3)]
+    [InlineData(TpqNotify.Never, 0)]
+    public async Task APut_NotifiesWhoSleeps_UnlessTheQueueNeverDoes(TpqNotify notify, int notifications)
+    {
+        TpqQueue queue = await NewQueueAsync(notify: notify);
+        await using TpqClient sleeper = NewClient(looksByClock: false);
+        using var awake = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        Task consuming = sleeper.Queue("orders").ConsumeAsync((_, _) => Task.CompletedTask, cancellationToken: awake.Token);
+        // At a queue that never rings nobody serves those who sleep: they look by themselves.
+        await (notify == TpqNotify.Never
+            ? EventuallyAsync(() => Task.FromResult(sleeper.State("orders").Sleepers.CountAsleep == 1), "it sleeps")
+            : SleepsAsync(sleeper, "orders", 1));
+        await using var ear = await Ear.OpenAsync(this, "orders");
+        await queue.PutAsync("1", Token);
+        await queue.PutManyAsync(["2", "3"], Token);
+        Assert.Equal(((string[])["1", "2", "3+"])[..notifications], await ear.HeardAsync());
+        await awake.CancelAsync();
+        await consuming;
+    }
+
     [Fact]
     public async Task ATransaction_NamesItsLowestId_AndSaysWhetherThereAreMore()
     {
