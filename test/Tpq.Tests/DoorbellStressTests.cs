@@ -25,6 +25,8 @@ public sealed class DoorbellStressTests(Server server) : DatabaseTest(server)
     /// <summary>Between two deaths.</summary>
     const int CalmRounds = 20;
 
+    static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
     /// <summary>
     /// The consumers do not look by the clock. After each round the producers are silent until all is consumed: a wake-up that was lost in it, and that later ones would hide, shows
     /// there. In some rounds a doorman is killed, at any moment. Whoever has lost his connection looks from the front when he has a new one, and once a second until then, and so
@@ -72,7 +74,7 @@ public sealed class DoorbellStressTests(Server server) : DatabaseTest(server)
             put += random.Next(1, MostInRound);
             await Task.WhenAll(Enumerable.Range(0, Producers).Select(p => Task.Run(() => ProduceAsync(queue, first + p, put), Token)));
             await EventuallyAsync(async () => await ScalarAsync<long>($"SELECT count(*) FROM \"{Schema}\".ledger") == put,
-                $"all up to message {put} are consumed", seconds: 60);
+                $"all up to message {put} are consumed", (int)Patience.TotalSeconds);
         }
     }
 
@@ -99,7 +101,7 @@ public sealed class DoorbellStressTests(Server server) : DatabaseTest(server)
     static async Task<string?> AskAsync(Process process)
     {
         await process.StandardInput.WriteLineAsync();
-        return await process.StandardOutput.ReadLineAsync(Token);
+        return await process.StandardOutput.ReadLineAsync(Token).AsTask().WaitAsync(Patience, Token);
     }
 
     async Task<Process> StartAsync(int consumers)
