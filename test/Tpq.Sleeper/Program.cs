@@ -1,5 +1,5 @@
 // Consumers that nothing wakes but the bell: `Tpq.Sleeper url schema consumers`. Each writes its messages, numbers, into the table "ledger" in the
-// message's transaction. It says when they are at work, and, for each line of its standard input, when the bell will wake whoever of them sleeps; and ends with that.
+// message's transaction. It says when they are at work, and, for each line of its standard input, whether the bell wakes whoever of them sleeps; and ends with that.
 using System.Globalization;
 using Npgsql;
 using Tpq;
@@ -22,11 +22,7 @@ Console.WriteLine("ready");
 Task ended = Task.Run(async () =>
 {
     while (await Console.In.ReadLineAsync() is not null)
-    {
-        while (!client.State("orders").Sleepers.AreServed)
-            await Task.Delay(10);
-        Console.WriteLine("served");
-    }
+        Console.WriteLine(client.State("orders").Sleepers.AreServed);
 });
 Task first = await Task.WhenAny([ended, .. consumers]);
 if (first != ended)

@@ -19,13 +19,13 @@ sealed class Gets(QueueSystem system, Func<int, Handler, CancellationToken, Task
     /// <param name="level">Whether the backlog is kept at its size.</param>
     /// <param name="cancellationToken">Ends it early.</param>
     public Task<Progress> WatchAsync(int consumers, Window window, long backlog, bool level, CancellationToken cancellationToken) =>
-        WatchAsync(consumers, window, backlog, level, static () => Task.CompletedTask, cancellationToken);
+        WatchAsync(consumers, window, backlog, level, whenWarm: null, cancellationToken);
 
     /// <param name="consumers">As the other's.</param>
     /// <param name="window">As the other's.</param>
     /// <param name="backlog">As the other's.</param>
     /// <param name="level">As the other's.</param>
-    /// <param name="whenWarm">Done once, when the measurement begins.</param>
+    /// <param name="whenWarm">Done once, when the measurement begins; null for nothing.</param>
     /// <param name="cancellationToken">As the other's.</param>
     public async Task<Progress> WatchAsync(
         int consumers, Window window, long backlog, bool level, Func<Task>? whenWarm, CancellationToken cancellationToken)
