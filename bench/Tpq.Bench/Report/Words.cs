@@ -24,5 +24,7 @@ static class Words
         _ => $"{Number(Statistics.Median(values))} ({Number(values.Min())}–{Number(values.Max())})",
     };
 
+    public static string Producers(int count) => count == 1 ? "1 producer" : $"{count} producers";
+
     public static string Consumers(int count) => count == 1 ? "1 consumer" : $"{count} consumers";
 }

@@ -11,6 +11,7 @@ static class ScenarioCatalog
         new CostOfLater(conditions),
         new WhereTimeGoes(conditions),
         new CostOfThreadPool(conditions),
+        new CostOfDoorbell(conditions),
     ];
 
     /// <summary>Those that put the systems side by side; the others say what parts of tpq cost, and where the time goes.</summary>

@@ -15,17 +15,17 @@ sealed class SinglePut(Conditions conditions) : SystemScenario(conditions)
         + "but with tpq, where puts of one client that come at the same time share a commit; so once more without that, tpq's producers having a client each.";
 
     public override IReadOnlyList<Table> Tables =>
-        [new("Messages a second", [.. Conditions.Workers.Select(n => Column.Of(Name(n))), Column.Of(Unshared)], FloorSystem.SystemName, TextbookSystem.SystemName)];
+        [new("Messages a second", [.. Conditions.Workers.Select(n => Column.Of(Words.Producers(n))), Column.Of(Unshared)], FloorSystem.SystemName, TextbookSystem.SystemName)];
 
-    public override IReadOnlyList<Chart> Charts => [new("put", "Single put", "messages a second", [.. Conditions.Workers.Select(Name), Unshared])];
+    public override IReadOnlyList<Chart> Charts => [new("put", "Single put", "messages a second", [.. Conditions.Workers.Select(Words.Producers), Unshared])];
 
     protected override IReadOnlyList<Case> Cases =>
     [
-        .. Conditions.Workers.Select(producers => Put(Name(producers), (system, cancellationToken) => system.PutAsync(producers, Conditions.Window, cancellationToken))),
+        .. Conditions.Workers.Select(producers => Put(Words.Producers(producers), (system, cancellationToken) => system.PutAsync(producers, Conditions.Window, cancellationToken))),
         Put(Unshared, (system, cancellationToken) => system.PutUnsharedAsync(Conditions.Workers[^1], Conditions.Window, cancellationToken)),
     ];
 
-    string Unshared => $"{Name(Conditions.Workers[^1])}, no commit shared";
+    string Unshared => $"{Words.Producers(Conditions.Workers[^1])}, no commit shared";
 
     static Case Put(string name, Func<QueueSystem, CancellationToken, Task<double>> putAsync) => Case.Of(name, async (system, cancellationToken) =>
     {
@@ -33,6 +33,4 @@ sealed class SinglePut(Conditions conditions) : SystemScenario(conditions)
         await system.Database.SettleAsync(cancellationToken);
         return await putAsync(system, cancellationToken);
     });
-
-    static string Name(int producers) => producers == 1 ? "1 producer" : $"{producers} producers";
 }

@@ -12,8 +12,6 @@ sealed class WhereTimeGoes(Conditions conditions) : SystemScenario(conditions)
 
     static readonly string[] Measures = [Rate, Client, Server, Busy, Running, Disk, Locked, Idle];
 
-    const string Put = "Put, 1 producer";
-
     public override char Letter => 'n';
 
     public override string Title => "Where the time goes";
@@ -27,7 +25,17 @@ sealed class WhereTimeGoes(Conditions conditions) : SystemScenario(conditions)
 
     public override IReadOnlyList<Chart> Charts { get; } = [];
 
-    protected override IReadOnlyList<Case> Cases => [Of(Put, ProfilePutAsync), .. WithRehearsal(Conditions.Workers.Select(Get)), .. WithRehearsal(Conditions.Workers.Select(GetInBatches))];
+    protected override IReadOnlyList<Case> Cases =>
+    [
+        .. Conditions.Workers.Select(Put), PutUnshared(Conditions.Workers[^1]),
+        .. WithRehearsal(Conditions.Workers.Select(Get)), .. WithRehearsal(Conditions.Workers.Select(GetInBatches)),
+    ];
+
+    Case Put(int producers) => Of($"Put, {Words.Producers(producers)}", (system, cancellationToken) =>
+        ProfilePutAsync(system, () => system.PutAsync(producers, Conditions.Window, cancellationToken), cancellationToken));
+
+    Case PutUnshared(int producers) => Of($"Put, {Words.Producers(producers)}, no commit shared", (system, cancellationToken) =>
+        ProfilePutAsync(system, () => system.PutUnsharedAsync(producers, Conditions.Window, cancellationToken), cancellationToken));
 
     Case Get(int consumers) => Of($"Get, {Words.Consumers(consumers)}", async (system, cancellationToken) =>
     {
@@ -41,11 +49,11 @@ sealed class WhereTimeGoes(Conditions conditions) : SystemScenario(conditions)
         return await TimeProfile.OfGetsAsync(system, Conditions.WindowOfBatches, stop => system.WorkApartAsync(inBatches: true, consumers, system.NewHandler(Work.WriteRow), stop), cancellationToken);
     });
 
-    async Task<(double, TimeProfile)> ProfilePutAsync(QueueSystem system, CancellationToken cancellationToken)
+    async Task<(double, TimeProfile)> ProfilePutAsync(QueueSystem system, Func<Task<double>> putAsync, CancellationToken cancellationToken)
     {
         await system.RenewAsync(cancellationToken);
         await system.Database.SettleAsync(cancellationToken);
-        Task<double> put = system.PutAsync(1, Conditions.Window, cancellationToken);
+        Task<double> put = putAsync();
         await Task.WhenAny(put, Task.Delay(Conditions.Window.Warmup, cancellationToken));
         if (put.IsFaulted)
             await put;

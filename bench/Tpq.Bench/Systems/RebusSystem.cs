@@ -5,6 +5,7 @@ using Rebus.Bus;
 using Rebus.Config;
 using Rebus.PostgreSql.Transport;
 using Rebus.Transport;
+using Rebus.Workers.TplBased;
 using Tpq.Bench.Measuring;
 
 namespace Tpq.Bench.Systems;
@@ -32,7 +33,7 @@ sealed class RebusSystem(Database database) : InProcessSystem(database)
     public override IReadOnlyList<string> Settings =>
     [
         "put: `Send` from a one-way client; bulk put: all sends in one `RebusTransactionScope`",
-        "get: a bus with as many workers and as much parallelism as consumers; the rest, back-off included, as it comes",
+        "get: a bus with as many workers as consumers, `UseTplToReceiveMessages`; the rest, back-off included, as it comes",
         "Npgsql: `Minimum Pool Size=4;Maximum Pool Size=100`",
     ];
 
@@ -104,6 +105,9 @@ sealed class RebusSystem(Database database) : InProcessSystem(database)
             .Transport(transport => transport.UsePostgreSql(ConnectionString, Table, queue))
             .Options(options =>
             {
+                // Each takes one message after the other. The default ones take the next while the last is being handled, and find that there is no parallelism left,
+                // after which they back off for 100 ms: 10 messages a second for each consumer.
+                options.UseTplToReceiveMessages();
                 options.SetNumberOfWorkers(workers);
                 options.SetMaxParallelism(Math.Max(workers, 1));
             })

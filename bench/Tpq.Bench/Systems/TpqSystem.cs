@@ -62,7 +62,7 @@ sealed class TpqSystem : InProcessSystem
 
     public override async Task<double> PutUnsharedAsync(int producers, Window window, CancellationToken cancellationToken)
     {
-        NpgsqlConnectionStringBuilder settings = new(ConnectionString(Database)) { MinPoolSize = 1, MaxPoolSize = 2 };
+        NpgsqlConnectionStringBuilder settings = new(ConnectionString(Database)) { MinPoolSize = 1 };
         TpqClient[] clients = [.. Enumerable.Range(0, producers).Select(_ => new TpqClient(settings.ConnectionString))];
         try
         {
