@@ -1,3 +1,6 @@
+using Tpq.Bench.Floor;
+using Tpq.Bench.Systems;
+
 namespace Tpq.Bench.Report;
 
 /// <summary>Finds the values of a scenario's table.</summary>
@@ -15,6 +18,11 @@ sealed class Cells(ScenarioResults results)
     /// <summary>In each round, the column of one system divided by that of another.</summary>
     public IReadOnlyList<double> Ratios(string system, string against, Column column) =>
         Quotients(Find(system, column.Measure), Find(against, column.Measure));
+
+    /// <summary>The queue, tpq aside, with the highest median; null where none has a value.</summary>
+    public string? FastestOther(Column column) => Systems
+        .Where(system => system is not (FloorSystem.SystemName or TpqSystem.SystemName) && Find(system, column.Measure).Count > 0)
+        .MaxBy(system => Statistics.Median(Of(system, column)));
 
     public Gap? GapOf(string system, Column column) =>
         results.Gaps.FirstOrDefault(gap => gap.System == system && (gap.Measure == column.Measure || gap.Measure == column.Over));

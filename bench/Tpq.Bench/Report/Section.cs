@@ -1,5 +1,6 @@
 using System.Text;
 using Tpq.Bench.Scenarios;
+using Tpq.Bench.Systems;
 
 namespace Tpq.Bench.Report;
 
@@ -10,13 +11,15 @@ sealed class Section(StringBuilder page, Scenario scenario, ScenarioResults resu
 
     public void Write()
     {
-        page.Append($"## {scenario.Title}\n\n{scenario.Text}\n\n");
+        page.Append($"## ({scenario.Letter}) {scenario.Title}\n\n{scenario.Text}\n\n");
         foreach (Table table in scenario.Tables)
         {
             WriteTable(table.Caption, table, (system, column) => _cells.Of(system, column));
             foreach (string against in table.Against.Where(_cells.Systems.Contains))
                 WriteTable($"{table.Caption}: ratio to {against}", table with { Columns = [.. table.Columns.Where(c => c.Over is null)] },
                     (system, column) => system == against ? [] : _cells.Ratios(system, against, column), except: against);
+            if (table.RanksQueues && _cells.Systems.Contains(TpqSystem.SystemName))
+                WriteRank(table);
         }
         foreach (Chart chart in scenario.Charts)
             page.Append($"![{chart.Title}]({ChartFile.Folder}/{chart.Name}.svg)\n\n");
@@ -29,12 +32,27 @@ sealed class Section(StringBuilder page, Scenario scenario, ScenarioResults resu
         string[] systems = [.. _cells.Systems.Where(s => s != except && (except is null || table.Columns.Any(c => values(s, c).Count > 0)))];
         if (systems.Length == 0)
             return;
-        page.Append($"| {caption} | {string.Join(" | ", table.Columns.Select(column => column.Title))} |\n");
-        page.Append($"| --- |{string.Concat(table.Columns.Select(_ => " ---: |"))}\n");
+        WriteHead(caption, table.Columns);
         foreach (string system in systems)
-            page.Append($"| {system} | {string.Join(" | ", table.Columns.Select(column => Cell(system, column, values(system, column))))} |\n");
+            WriteRow(system, table.Columns.Select(column => Cell(system, column, values(system, column))));
         page.Append('\n');
     }
+
+    void WriteRank(Table table)
+    {
+        Column[] columns = [.. table.Columns.Where(c => c.Over is null)];
+        WriteHead($"{table.Caption}: ratio to the fastest other queue", columns);
+        WriteRow(TpqSystem.SystemName, columns.Select(column => _cells.FastestOther(column) is { } fastest
+            ? $"{Words.Spread(_cells.Ratios(TpqSystem.SystemName, fastest, column))} {fastest}"
+            : Words.Dash));
+        page.Append('\n');
+    }
+
+    void WriteHead(string caption, IReadOnlyList<Column> columns) => page
+        .Append($"| {caption} | {string.Join(" | ", columns.Select(column => column.Title))} |\n")
+        .Append($"| --- |{string.Concat(columns.Select(_ => " ---: |"))}\n");
+
+    void WriteRow(string system, IEnumerable<string> cells) => page.Append($"| {system} | {string.Join(" | ", cells)} |\n");
 
     /// <summary>A failure shows even where other rounds went well.</summary>
     string Cell(string system, Column column, IReadOnlyList<double> values) =>

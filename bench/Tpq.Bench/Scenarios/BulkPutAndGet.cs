@@ -29,7 +29,7 @@ sealed class BulkPutAndGet(Conditions conditions) : SystemScenario(conditions)
     public override IReadOnlyList<Table> Tables { get; } =
     [
         new("Messages a second", [Column.Of(Put), Column.Of(GetOne), Column.Of(GetMany), Column.Of(GetVeryMany), new($"{GetMany} against {GetOne}", GetMany, GetOne)],
-            FloorSystem.SystemName, TextbookSystem.SystemName),
+            FloorSystem.SystemName, TextbookSystem.SystemName) { RanksQueues = true },
         new($"For each message of a {GetVeryMany}", [Column.Of(Client), Column.Of(Server), Column.Of(Wal)]),
     ];
 

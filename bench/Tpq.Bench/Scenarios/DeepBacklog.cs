@@ -18,7 +18,7 @@ sealed class DeepBacklog : SystemScenario
         Tables =
         [
             new Table("Messages a second", [.. names.Select(Column.Of), new Column($"{names[^1]} against {names[0]}", names[^1], names[0])],
-                FloorSystem.SystemName, TextbookSystem.SystemName),
+                FloorSystem.SystemName, TextbookSystem.SystemName) { RanksQueues = true },
         ];
         Charts = [new Chart("backlog", "Get at a backlog", "messages a second", names)];
     }

@@ -27,8 +27,8 @@ sealed class OpenTransaction(Conditions conditions) : SystemScenario(conditions)
 
     public override IReadOnlyList<Table> Tables { get; } =
     [
-        new("Messages a second", [.. Singly.Columns, Column.Of(Behind)], TextbookSystem.SystemName),
-        new("Messages a second, in batches", InBatches.Columns),
+        new("Messages a second", [.. Singly.Columns, Column.Of(Behind)], TextbookSystem.SystemName) { RanksQueues = true },
+        new("Messages a second, in batches", InBatches.Columns) { RanksQueues = true },
         new("Messages in all", [new("singly", Singly.Count), new("in batches", InBatches.Count)]),
     ];
 

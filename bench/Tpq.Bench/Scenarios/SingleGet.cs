@@ -14,13 +14,13 @@ sealed class SingleGet(Conditions conditions) : SystemScenario(conditions)
     public override string Text =>
         "Consumers take one message after the other from a backlog that does not run out, and write one row for each, in the transaction "
         + "that removes the message where the system can do that. The rows are counted. And once with messages taken, or completed, in batches, where a system can do "
-        + $"that or does nothing else: a batch of tpq's and of PgQ's has {QueueSystem.BatchSize} messages, and is one transaction with all of their rows. Each system's consumers have a process of their own, which is warmed up {Conditions.LongerForProcesses} times as long as is said below, and once more before the first round; "
+        + $"that or does nothing else: a batch has {QueueSystem.BatchSize} messages at most, and is one transaction with all of their rows where messages and rows can share one. Each system's consumers have a process of their own, which is warmed up {Conditions.LongerForProcesses} times as long as is said below, and once more before the first round; "
         + $"batches are measured {Conditions.LongerForBatches} times as long.";
 
     public override IReadOnlyList<Table> Tables =>
     [
-        new("Messages a second", [.. Conditions.Workers.Select(n => Column.Of(Words.Consumers(n)))], FloorSystem.SystemName, TextbookSystem.SystemName),
-        new("Messages a second, in batches", [.. Conditions.Workers.Select(n => new Column(Words.Consumers(n), InBatches(n)))]),
+        new("Messages a second", [.. Conditions.Workers.Select(n => Column.Of(Words.Consumers(n)))], FloorSystem.SystemName, TextbookSystem.SystemName) { RanksQueues = true },
+        new("Messages a second, in batches", [.. Conditions.Workers.Select(n => new Column(Words.Consumers(n), InBatches(n)))]) { RanksQueues = true },
     ];
 
     public override IReadOnlyList<Chart> Charts =>

@@ -1,3 +1,4 @@
+using Tpq.Bench.Floor;
 using Tpq.Bench.Measuring;
 using Tpq.Bench.Systems;
 
@@ -11,6 +12,8 @@ abstract class SystemScenario(Conditions conditions) : Scenario(conditions)
 
     static readonly TimeSpan Grace = TimeSpan.FromSeconds(60);
 
+    static readonly string[] Neighbours = [FloorSystem.SystemName, TpqSystem.SystemName, TextbookSystem.SystemName];
+
     protected abstract IReadOnlyList<Case> Cases { get; }
 
     public override async Task RunAsync(ScenarioRun run, CancellationToken cancellationToken)
@@ -21,12 +24,16 @@ abstract class SystemScenario(Conditions conditions) : Scenario(conditions)
             run.Miss([.. cases.SelectMany(each => each.Measures)], name, "left out of this run", failed: false);
         for (int round = 0; round < Conditions.Rounds; round++)
             foreach (Case each in cases)
-                foreach (string name in Ordered(run.Subjects.Names, round))
+                foreach (string name in OrderedWithNeighbours(run.Subjects.Names, round))
                     await MeasureAsync(run, each, name, round, cancellationToken);
     }
 
     /// <summary>Cases that differ in nothing but a number: who has rehearsed one knows them all.</summary>
     protected static IEnumerable<Case> WithRehearsal(IEnumerable<Case> alike) => alike.Select(static (each, n) => each with { Rehearsed = n == 0 });
+
+    /// <summary>The speed of a machine that others use too changes within minutes, so those that are put in relation to each other take their turns one after the other.</summary>
+    static IEnumerable<string> OrderedWithNeighbours(IReadOnlyList<string> names, int round) =>
+        Ordered([.. names.GroupBy(static name => Neighbours.Contains(name) ? "" : name)], round).SelectMany(group => Ordered([.. group], round));
 
     static async Task MeasureAsync(ScenarioRun run, Case each, string name, int round, CancellationToken cancellationToken)
     {

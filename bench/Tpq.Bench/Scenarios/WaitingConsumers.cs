@@ -24,7 +24,7 @@ sealed class WaitingConsumers(Conditions conditions) : SystemScenario(conditions
     [
         new("Messages put a second",
             [.. Consumers.Select(n => Column.Of(Name(n))), new($"{Name(50)} against {Name(0)}", Name(50), Name(0))],
-            FloorSystem.SystemName, TextbookSystem.SystemName),
+            FloorSystem.SystemName, TextbookSystem.SystemName) { RanksQueues = true },
     ];
 
     public override IReadOnlyList<Chart> Charts { get; } =
