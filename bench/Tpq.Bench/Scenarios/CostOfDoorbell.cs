@@ -1,4 +1,3 @@
-using System.Globalization;
 using Tpq.Bench.Floor;
 using Tpq.Bench.Measuring;
 using Tpq.Bench.Report;
@@ -26,17 +25,15 @@ sealed class CostOfDoorbell(Conditions conditions) : Scenario(conditions)
     {
         await using Database database = await run.Server.CreateDatabaseAsync(Name, cancellationToken);
         await using var client = new TpqClient(database.ConnectionString(Name).ConnectionString);
+        TpqQueue queue = client.Queue(Name);
         var pgbench = new Pgbench(new PostgresProgram("pgbench", run.Server.BinDirectory, database));
         (string Name, TpqNotify Notify)[] variants = [(None, TpqNotify.Never), ("notify: auto", TpqNotify.Auto), ("notify: always", TpqNotify.Always)];
         run.Expect(Conditions.Rounds * Conditions.Workers.Count * variants.Length);
-        int number = 0;
         for (int round = 0; round < Conditions.Rounds; round++)
             foreach (int producers in Conditions.Workers)
-                foreach (int i in Enumerable.Range(0, variants.Length))
+                foreach ((string name, TpqNotify notify) in Ordered(variants, round))
                 {
-                    (string name, TpqNotify notify) = variants[(i + round) % variants.Length];
                     run.Begin($"{name}, {Words.Producers(producers)}, round {round + 1}");
-                    TpqQueue queue = client.Queue(string.Create(CultureInfo.InvariantCulture, $"{Name}{number++}"));
                     await queue.CreateAsync(new TpqQueueOptions { Notify = notify }, cancellationToken);
                     await database.SettleAsync(cancellationToken);
                     double rate = await pgbench.RateAsync($"INSERT INTO tpq_{queue.Name} (data) VALUES ('{Payload.Plain}');\n", Conditions.Window, cancellationToken, producers);

@@ -12,7 +12,7 @@ sealed class SinglePut(Conditions conditions) : SystemScenario(conditions)
 
     public override string Text =>
         "Producers put one message after the other, and nobody waits for messages. Each waits for the commit of its message before it puts the next. That is a transaction of its own for each, "
-        + "but with tpq, where puts of one client that come at the same time share a commit; so once more without that, tpq's producers having a client each. What of its difference to the floor is the trigger's is in (p), and what the driver's in (n).";
+        + "but with tpq, where puts of one client that come at the same time share a commit; so once more without that, tpq's producers having a client each. What the trigger alone costs is in (p); what the processors are used for, in (n).";
 
     public override IReadOnlyList<Table> Tables =>
         [new("Messages a second", [.. Conditions.Workers.Select(n => Column.Of(Words.Producers(n))), Column.Of(Unshared)], FloorSystem.SystemName, TextbookSystem.SystemName) { RanksQueues = true }];
