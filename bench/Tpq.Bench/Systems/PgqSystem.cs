@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Npgsql;
 using Tpq.Bench.Measuring;
@@ -20,6 +21,12 @@ sealed class PgqSystem : InProcessSystem
 
     static readonly TimeSpan TickInterval = TimeSpan.FromMilliseconds(50);
     static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>
+    /// A new queue has one tick, and with the statistics of that, PgQ's plans compare each tick with each other: after 180 ticks, nine seconds, a batch takes longer than the
+    /// time between two, and the reader never catches up. A queue that is in use longer has better ones, from autovacuum.
+    /// </summary>
+    static readonly TimeSpan AnalyzeInterval = TimeSpan.FromSeconds(1);
 
     readonly NpgsqlDataSource _dataSource;
     string? _version;
@@ -49,7 +56,7 @@ sealed class PgqSystem : InProcessSystem
 
     public override IReadOnlyList<string> Settings =>
     [
-        string.Create(CultureInfo.InvariantCulture, $"in place of pgqd, `pgq.ticker()` every {TickInterval.TotalMilliseconds} ms; `ticker_max_lag` as long, `ticker_max_count` {BatchSize}"),
+        string.Create(CultureInfo.InvariantCulture, $"in place of pgqd, `pgq.ticker()` every {TickInterval.TotalMilliseconds} ms; `ticker_max_lag` as long, `ticker_max_count` {BatchSize}; `ANALYZE pgq.tick` every {AnalyzeInterval.TotalSeconds} s, for autovacuum comes to a new queue too late"),
         "put: `pgq.insert_event`; bulk put: the same for an array, in one statement",
         "get: `next_batch`, `get_batch_events`, handler for each event, `finish_batch`, in one transaction; one reader, however many consumers",
         "Npgsql: `Minimum Pool Size=4;Maximum Pool Size=100;Max Auto Prepare=32;No Reset On Close=true`",
@@ -100,8 +107,13 @@ sealed class PgqSystem : InProcessSystem
         return await Load.RateAsync(1, window, () => TakeBatchAsync(connection, handler, CancellationToken.None), cancellationToken);
     }
 
-    public override async Task WorkAsync(int consumers, Handler handler, CancellationToken stop) =>
-        await Task.WhenAll(TickAsync(stop), ConsumeAsync(handler, stop));
+    public override async Task WorkAsync(int consumers, Handler handler, CancellationToken stop)
+    {
+        Task[] parts = [TickAsync(stop), ConsumeAsync(handler, stop)];
+        // Without its ticker the reader would wait for ever: an error of one is to be seen at once.
+        await await Task.WhenAny(parts);
+        await Task.WhenAll(parts);
+    }
 
     public override Task<IdleCost> MeasureIdleAsync(int queues, TimeSpan time, CancellationToken cancellationToken) =>
         throw new NotPossibleException("its consumers poll, at a pace of one's own choice");
@@ -147,10 +159,16 @@ sealed class PgqSystem : InProcessSystem
 
     async Task TickAsync(CancellationToken stop)
     {
+        long analyzed = Stopwatch.GetTimestamp();
         while (!stop.IsCancellationRequested)
         {
             await using (NpgsqlCommand tick = _dataSource.CreateCommand("SELECT pgq.ticker()"))
                 await tick.ExecuteNonQueryAsync(CancellationToken.None);
+            if (Stopwatch.GetElapsedTime(analyzed) > AnalyzeInterval)
+            {
+                await Database.ExecuteAsync("ANALYZE pgq.tick", CancellationToken.None);
+                analyzed = Stopwatch.GetTimestamp();
+            }
             await Task.Delay(TickInterval, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
