@@ -18,7 +18,8 @@ sealed class SteadyState(Conditions conditions) : SystemScenario(conditions)
 
     public override string Text =>
         $"{Producers} producers put {PerSecond} messages a second together, for {Conditions.Long.Length.TotalSeconds:0} s, and {Consumers} consumers take them as they come. "
-        + "The time from just before the put until the consumer has the message in hand. In the charts each second is one point.";
+        + "The time from just before the put, or from when it was due if all producers were busy then, until the consumer has the message in hand. "
+        + "In the charts each second is one point.";
 
     public override IReadOnlyList<Table> Tables { get; } =
         [new("Milliseconds from put to get", [Column.Of(Median), Column.Of(Slowest)], TextbookSystem.SystemName)];

@@ -112,9 +112,13 @@ const commands = {
       let next = 0;
       await Promise.all(Array.from({ length: producers }, async () => {
         while (next < times.length) {
-          const pause = times[next++] - (performance.now() - start);
-          if (pause > 0) await sleep(pause);
-          await system.put(payload(now()));
+          let late = performance.now() - start - times[next++];
+          if (late < 0) {
+            await sleep(-late);
+            late = 0;
+          }
+          // As in Follow.cs: what the producers are late with counts from when it was due.
+          await system.put(payload(now() - Math.round(late * 1000)));
         }
       }));
       await untilHandled(warmups + times.length);
