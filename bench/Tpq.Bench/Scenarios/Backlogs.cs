@@ -18,8 +18,16 @@ static class Backlogs
     }
 
     /// <summary>As the other, where a consumer takes one message after the other.</summary>
-    public static Task<long> FillForSingleGetsAsync(QueueSystem system, Window window, CancellationToken cancellationToken) =>
-        system.TakesSingly ? FillAsync(system, window, cancellationToken) : throw new NotPossibleException($"{system.Name} gives out whole batches only");
+    public static async Task<long> FillForSingleGetsAsync(QueueSystem system, Window window, CancellationToken cancellationToken)
+    {
+        long count = Count(window, system.MostPerSecond);
+        await FillForSingleGetsAsync(system, count, cancellationToken);
+        return count;
+    }
+
+    /// <summary>As the other, with so many messages.</summary>
+    public static Task FillForSingleGetsAsync(QueueSystem system, long count, CancellationToken cancellationToken) =>
+        system.TakesSingly ? FillAsync(system, count, cancellationToken) : throw new NotPossibleException($"{system.Name} gives out whole batches only");
 
     /// <summary>As the first, where a message and its row are handled together with others.</summary>
     public static async Task<long> FillForBatchesAsync(QueueSystem system, Window window, CancellationToken cancellationToken)

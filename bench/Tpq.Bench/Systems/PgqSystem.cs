@@ -124,7 +124,7 @@ sealed class PgqSystem : InProcessSystem
 
     public override IEnumerable<string> NotesOn(char letter) => letter switch
     {
-        'b' or 'd' or 'e' or 'g' or 'i' => ["one reader, whatever the number of consumers; all messages of a batch, and their rows, are one transaction"],
+        'b' or 'd' or 'g' or 'i' => ["one reader, whatever the number of consumers; all messages of a batch, and their rows, are one transaction"],
         'c' => ["a batch is what was put between two ticks, so the messages to be got were put with a tick after each 100, or 10,000"],
         'h' => ["the commits of the ticker are among the commits; messages are taken in batches"],
         _ => [],
