@@ -21,10 +21,11 @@ sealed class Latency(Conditions conditions) : SystemScenario(conditions)
     public override string Title => "Latency, and the cost of waiting";
 
     public override string Text =>
-        "One producer puts a message every 20 to 50 ms, at random, and one consumer waits for them: the time from just before the put until "
-        + "the consumer has the message in hand. The floor is three connections of Npgsql: one inserts and notifies in one statement, another listens and is "
-        + $"told the id, and the third deletes. Then a process of its own waits on {Queues} empty queues and does nothing else, for "
-        + $"{Conditions.Calm.TotalSeconds:0} s: its CPU time, and its connections.";
+        "One producer puts a message every 20 to 50 ms, at random, and one consumer waits for them: the time from just before the put, "
+        + "or from when it was due if the producer was busy then, until the consumer has the message in hand. The floor is three connections of Npgsql: "
+        + "one inserts and notifies in one statement, another listens and is told the id, and the third deletes. "
+        + $"Then a process of its own waits on {Queues} empty queues and does nothing else, "
+        + $"for {Conditions.Calm.TotalSeconds:0} s: its CPU time, and its connections.";
 
     public override IReadOnlyList<Table> Tables { get; } =
     [
