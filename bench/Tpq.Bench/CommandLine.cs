@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Tpq.Bench.Measuring;
 using Tpq.Bench.Report;
 using Tpq.Bench.Scenarios;
 using Tpq.Bench.Systems;
@@ -104,13 +105,16 @@ static class CommandLine
     {
         var name = new Argument<string>("system");
         var queues = new Argument<int>("queues");
+        var warmup = new Argument<string>("warmup");
         var seconds = new Argument<string>("seconds");
-        var command = new Command(IdleProcess.Verb) { name, queues, seconds };
+        var command = new Command(IdleProcess.Verb) { name, queues, warmup, seconds };
         command.Hidden = true;
         command.SetAction((parse, cancellationToken) => IdleProcess.RunAsync(
             parse.GetRequiredValue(name), parse.GetRequiredValue(queues),
-            TimeSpan.FromSeconds(double.Parse(parse.GetRequiredValue(seconds), CultureInfo.InvariantCulture)), cancellationToken));
+            new Window(Seconds(parse.GetRequiredValue(warmup)), Seconds(parse.GetRequiredValue(seconds))), cancellationToken));
         return command;
+
+        static TimeSpan Seconds(string text) => TimeSpan.FromSeconds(double.Parse(text, CultureInfo.InvariantCulture));
     }
 
     /// <summary>For this program alone, see <see cref="WorkProcess"/>.</summary>

@@ -37,8 +37,11 @@ sealed record Conditions(bool Quick, int Rounds, TimeSpan Length)
     /// <summary>For what is shown second by second.</summary>
     public Window Long => new(UntilCompiled, Length * (Quick ? 5 : 12));
 
-    /// <summary>For latency under sparse traffic, and for waiting.</summary>
+    /// <summary>For latency under sparse traffic.</summary>
     public TimeSpan Calm => Length * 4;
+
+    /// <summary>For waiting: before it, those that look by the clock every ten seconds have done so once all have begun to wait, which a runtime compiles as well.</summary>
+    public Window Waiting => new(TimeSpan.FromSeconds(Quick ? 2 : 16), Calm);
 
     public int BulkMessages => Quick ? 20_000 : 200_000;
 

@@ -108,7 +108,7 @@ sealed class FloorSystem : QueueSystem
             ? new BareListener(Database).FollowAsync(schedule, cancellationToken)
             : throw new NotPossibleException("the bare statements are not a queue: they serve one producer and one consumer");
 
-    public override Task<IdleCost> MeasureIdleAsync(int queues, TimeSpan time, CancellationToken cancellationToken) => throw CannotDo("wait for messages");
+    public override Task<IdleCost> MeasureIdleAsync(int queues, Window window, CancellationToken cancellationToken) => throw CannotDo("wait for messages");
 
     public override Task<double> PutToConsumersAsync(int producers, int consumers, Window window, CancellationToken cancellationToken) =>
         consumers == 0 ? PutAsync(producers, window, cancellationToken) : throw new NotPossibleException("nothing wakes the bare statements");

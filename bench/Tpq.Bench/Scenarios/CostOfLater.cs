@@ -18,7 +18,7 @@ sealed class CostOfLater(Conditions conditions) : Scenario(conditions)
     public override string Title => "What messages for later cost while they wait";
 
     public override string Text =>
-        $"tpq alone: a process of its own consumes {Queues} queues in which nothing is ready, for {Conditions.Calm.TotalSeconds:0} s, and does nothing else: its CPU time, and its connections. "
+        $"tpq alone: a process of its own consumes {Queues} queues in which nothing is ready, for {Conditions.Waiting.Length.TotalSeconds:0} s, and does nothing else: its CPU time, and its connections. "
         + $"With nothing for later, and with {Many:N0} messages in each queue that are due tomorrow.";
 
     public override IReadOnlyList<Table> Tables { get; } = [new($"{Queues} queues", [Report.Column.Of(Core), Report.Column.Of(Connections)])];
@@ -37,7 +37,7 @@ sealed class CostOfLater(Conditions conditions) : Scenario(conditions)
                 await using Database database = await run.Server.CreateDatabaseAsync(Name, cancellationToken);
                 await using QueueSystem system = Catalog.Create(TpqSystem.SystemName, database);
                 await PutAsync(database, messages, cancellationToken);
-                IdleCost cost = await system.MeasureIdleAsync(Queues, Conditions.Calm, cancellationToken);
+                IdleCost cost = await system.MeasureIdleAsync(Queues, Conditions.Waiting, cancellationToken);
                 run.Record(new Value(Core, cost.Core * 100), name, round);
                 run.Record(new Value(Connections, cost.Connections), name, round);
                 run.End();

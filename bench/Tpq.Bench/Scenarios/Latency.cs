@@ -25,7 +25,7 @@ sealed class Latency(Conditions conditions) : SystemScenario(conditions)
         + "or from when it was due if the producer was busy then, until the consumer has the message in hand. The floor is three connections of Npgsql: "
         + "one inserts and notifies in one statement, another listens and is told the id, and the third deletes. "
         + $"Then a process of its own waits on {Queues} empty queues and does nothing else, "
-        + $"for {Conditions.Calm.TotalSeconds:0} s: its CPU time, and its connections.";
+        + $"for {Conditions.Waiting.Length.TotalSeconds:0} s: its CPU time, and its connections.";
 
     public override IReadOnlyList<Table> Tables { get; } =
     [
@@ -53,7 +53,7 @@ sealed class Latency(Conditions conditions) : SystemScenario(conditions)
 
     async Task<IReadOnlyList<Value>> WaitAsync(QueueSystem system, CancellationToken cancellationToken)
     {
-        IdleCost cost = await system.MeasureIdleAsync(Queues, Conditions.Calm, cancellationToken);
+        IdleCost cost = await system.MeasureIdleAsync(Queues, Conditions.Waiting, cancellationToken);
         return [new(Core, cost.Core * 100), new(Connections, cost.Connections)];
     }
 }

@@ -13,19 +13,17 @@ static class IdleProcess
     /// <summary>By which its connections are told from this process's own.</summary>
     public const string ApplicationSuffix = " idle";
 
-    /// <summary>Start-up, just-in-time compilation and the first looks are over when so little of a core was used for a second.</summary>
+    /// <summary>After the warm-up, start-up is over when so little of a core was used for a second.</summary>
     const double Calm = 0.03;
 
-    /// <summary>And at the latest after so many seconds: some are never calm.</summary>
-    const int MostSeconds = 30;
+    /// <summary>And at the latest so many seconds later: some are never calm.</summary>
+    const int MostSeconds = 14;
 
-    /// <summary>The first looks by the clock of those that look every ten seconds, once all have begun to wait, are compiled just in time as well.</summary>
-    const int LeastSeconds = 16;
-
-    public static async Task<IdleCost> MeasureAsync(QueueSystem system, int queues, TimeSpan time, CancellationToken cancellationToken)
+    public static async Task<IdleCost> MeasureAsync(QueueSystem system, int queues, Window window, CancellationToken cancellationToken)
     {
         using Process process = Process.Start(OwnProcess.Start(
-            system, Verb, system.Name, queues.ToString(CultureInfo.InvariantCulture), time.TotalSeconds.ToString(CultureInfo.InvariantCulture)))!;
+            system, Verb, system.Name, queues.ToString(CultureInfo.InvariantCulture),
+            window.Warmup.TotalSeconds.ToString(CultureInfo.InvariantCulture), window.Length.TotalSeconds.ToString(CultureInfo.InvariantCulture)))!;
         try
         {
             await process.StandardOutput.ReadLineAsync(cancellationToken);
@@ -62,18 +60,18 @@ static class IdleProcess
     }
 
     /// <summary>The other side: writes one line when it waits, and one with the part of a core that it used.</summary>
-    public static async Task<int> RunAsync(string name, int queues, TimeSpan time, CancellationToken cancellationToken)
+    public static async Task<int> RunAsync(string name, int queues, Window window, CancellationToken cancellationToken)
     {
         await using QueueSystem system = Catalog.Create(name, OwnProcess.Database(ApplicationSuffix));
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task waiting = Task.Run(() => system.WaitIdlyAsync(queues, stop.Token), CancellationToken.None);
-        for (int second = 0; second < LeastSeconds || (second < MostSeconds && await UseAsync(TimeSpan.FromSeconds(1)) > Calm); second++)
-            if (second < LeastSeconds)
-                await Task.Delay(TimeSpan.FromSeconds(1), cancellationToken);
+        await Task.Delay(window.Warmup, cancellationToken);
+        for (int second = 0; second < MostSeconds && await UseAsync(TimeSpan.FromSeconds(1)) > Calm; second++)
+            ;
         if (waiting.IsCompleted)
             await waiting;
         Console.WriteLine("waiting");
-        Console.WriteLine((await UseAsync(time)).ToString(CultureInfo.InvariantCulture));
+        Console.WriteLine((await UseAsync(window.Length)).ToString(CultureInfo.InvariantCulture));
         await stop.CancelAsync();
         await Task.WhenAny(waiting, Task.Delay(TimeSpan.FromSeconds(10), CancellationToken.None));
         return 0;

@@ -8,9 +8,6 @@ abstract class NodeSystem(Database database, string package) : QueueSystem(datab
 {
     static readonly TimeSpan HandledInterval = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>For start-up and the first looks to be over.</summary>
-    static readonly TimeSpan Settling = TimeSpan.FromSeconds(5);
-
     NodeProcess? _process;
 
     public override string Name => package;
@@ -87,17 +84,17 @@ abstract class NodeSystem(Database database, string package) : QueueSystem(datab
         return await PutAsync(producers, window, cancellationToken);
     }
 
-    public override async Task<IdleCost> MeasureIdleAsync(int queues, TimeSpan time, CancellationToken cancellationToken)
+    public override async Task<IdleCost> MeasureIdleAsync(int queues, Window window, CancellationToken cancellationToken)
     {
         await using Database idle = Database.Again(IdleProcess.ApplicationSuffix);
         await using NodeProcess node = await NodeProcess.StartAsync(Name, idle, cancellationToken);
         await node.AskAsync("waitIdly", new { queues }, cancellationToken);
-        await Task.Delay(Settling, cancellationToken);
+        await Task.Delay(window.Warmup, cancellationToken);
         double before = await node.AskAsync<double>("cpu", null, cancellationToken);
-        Task end = Task.Delay(time, cancellationToken);
+        Task end = Task.Delay(window.Length, cancellationToken);
         double connections = await IdleProcess.WatchConnectionsAsync(this, end, cancellationToken);
         double used = await node.AskAsync<double>("cpu", null, cancellationToken) - before;
-        return new IdleCost(used / time.TotalSeconds, connections);
+        return new IdleCost(used / window.Length.TotalSeconds, connections);
     }
 
     public override async ValueTask DisposeAsync()

@@ -115,7 +115,7 @@ sealed class PgqSystem : InProcessSystem
         await Task.WhenAll(parts);
     }
 
-    public override Task<IdleCost> MeasureIdleAsync(int queues, TimeSpan time, CancellationToken cancellationToken) =>
+    public override Task<IdleCost> MeasureIdleAsync(int queues, Window window, CancellationToken cancellationToken) =>
         throw new NotPossibleException("its consumers poll, at a pace of one's own choice");
 
     public override bool WorksInBatches => true;

@@ -103,8 +103,8 @@ abstract class QueueSystem(Database database) : IAsyncDisposable
     public virtual Task WaitIdlyAsync(int queues, CancellationToken stop) => throw CannotDo("wait for messages");
 
     /// <summary>The command that runs <see cref="WaitIdlyAsync"/> and nothing else, where that is another process than this program.</summary>
-    public virtual Task<IdleCost> MeasureIdleAsync(int queues, TimeSpan time, CancellationToken cancellationToken) =>
-        IdleProcess.MeasureAsync(this, queues, time, cancellationToken);
+    public virtual Task<IdleCost> MeasureIdleAsync(int queues, Window window, CancellationToken cancellationToken) =>
+        IdleProcess.MeasureAsync(this, queues, window, cancellationToken);
 
     public virtual Handler NewHandler(Work work) => new(work);
 
