@@ -16,7 +16,7 @@ sealed record Conditions(bool Quick, int Rounds, TimeSpan Length)
     public const int LongerForProcesses = 2;
 
     public static Conditions Of(bool quick, int? rounds = null, double? seconds = null) => quick
-        ? new Conditions(true, rounds ?? 1, TimeSpan.FromSeconds(seconds ?? 0.5))
+        ? new Conditions(true, rounds ?? 1, TimeSpan.FromSeconds(seconds ?? 0.3))
         : new Conditions(false, rounds ?? DefaultRounds, TimeSpan.FromSeconds(seconds ?? DefaultSeconds));
 
     /// <summary>
