@@ -66,8 +66,9 @@ static class IdleProcess
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task waiting = Task.Run(() => system.WaitIdlyAsync(queues, stop.Token), CancellationToken.None);
         await Task.Delay(window.Warmup, cancellationToken);
-        for (int second = 0; second < MostSeconds && await UseAsync(TimeSpan.FromSeconds(1)) > Calm; second++)
-            ;
+        for (int second = 0; second < MostSeconds; second++)
+            if (await UseAsync(TimeSpan.FromSeconds(1)) <= Calm)
+                break;
         if (waiting.IsCompleted)
             await waiting;
         Console.WriteLine("waiting");
